@@ -1,0 +1,233 @@
+"""What happens to the messages of one partition, step by step, from the log to the sinks' rows.
+
+::
+
+    decode_message -> reject -> drop_repeated -> put_context -> count -> format
+
+Every event ends as a row or as a rejected event with a reason; a repeated one ends nowhere, since
+its first occurrence is stored. Pure but for the dedup index, which is handed in.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from dataflows.dedup import DedupIndex, dedup_key, find_first, place_of
+from dataflows.enrich import Enricher
+from dataflows.event_time import correct_time
+from dataflows.rollup import CountedEvent, RollupCounter
+from event_log.port import Message
+from schemas.envelope import EnvelopeError, LogEvent, SubBatch, decode_message, encode_event
+from schemas.limits import Limits
+from schemas.properties import Rejection, decode_properties, encode_properties
+from schemas.reasons import RejectReason
+from schemas.rows import escape_json, format_row, format_time, row_prefix, row_suffix
+from schemas.stored import MessageRows, StoredBatch, StoredRejection
+
+_EPOCH_ORDINAL = datetime(1970, 1, 1).toordinal()  # noqa: DTZ001 - only the date counts
+
+
+@dataclass(slots=True)
+class PipelineCounts:
+    """What happened to the events of a batch; for metrics."""
+
+    received: int = 0
+    repeated: int = 0
+    stored: int = 0
+
+
+class _Candidate(NamedTuple):
+    """An event that was not rejected."""
+
+    event: LogEvent
+    properties: dict[str, Any]
+    raw_properties: bytes
+
+
+class _Decoded(NamedTuple):
+    """One sub-batch, with the slice of the dedup answers that belongs to it."""
+
+    offset: int
+    batch: SubBatch
+    candidates: list[_Candidate]
+
+
+class PartitionPipeline:
+    """The steps for one partition, in order.
+
+    Args:
+        log_id: which event log it is; positions of another log mean nothing here.
+        partition: which partition of it.
+        index: ids seen before.
+        enricher: puts context.
+        rollups: the open cells, already restored.
+        limits: what an event may hold.
+    """
+
+    def __init__(
+        self,
+        *,
+        log_id: int,
+        partition: int,
+        index: DedupIndex,
+        enricher: Enricher,
+        rollups: RollupCounter,
+        limits: Limits,
+    ) -> None:
+        self._log_id = log_id
+        self._partition = partition
+        self._index = index
+        self._enricher = enricher
+        self._rollups = rollups
+        self._limits = limits
+        self.counts = PipelineCounts()
+
+    def process(self, messages: list[Message]) -> StoredBatch:
+        """Take consecutive messages through all steps.
+
+        Args:
+            messages: at least one, in log order.
+        """
+        rejected: dict[int, list[StoredRejection]] = {message.offset: [] for message in messages}
+        decoded: list[_Decoded] = []
+        keys: list[bytes] = []
+        places: list[bytes] = []
+        for message in messages:
+            self._decode(message, decoded, keys, places, rejected[message.offset])
+        passed = find_first(self._index, keys, places)
+        rows: dict[int, list[bytes]] = {message.offset: [] for message in messages}
+        days: set[int] = set()
+        begin = 0
+        log_time: datetime | None = None
+        for offset, batch, candidates in decoded:
+            end = begin + len(candidates)
+            first = [
+                candidate for candidate, passes in zip(candidates, passed[begin:end], strict=True) if passes
+            ]
+            begin = end
+            log_time = batch.received_at if log_time is None else max(log_time, batch.received_at)
+            rows[offset].extend(self._store(offset, batch, first, days))
+        self.counts.repeated += len(passed) - sum(passed)
+        return StoredBatch(
+            messages=[
+                MessageRows(offset, len(lines), b"".join(lines), rejected[offset])
+                for offset, lines in rows.items()
+            ],
+            days=frozenset(days),
+            rollups=[],
+            next_offset=messages[-1].offset + 1,
+            log_time=log_time,
+        )
+
+    def _decode(
+        self,
+        message: Message,
+        decoded: list[_Decoded],
+        keys: list[bytes],
+        places: list[bytes],
+        rejected: list[StoredRejection],
+    ) -> None:
+        """Decode one message; what the gateway or this step refuses goes to ``rejected``."""
+        offset = message.offset
+        try:
+            batches = decode_message(message.body).batches
+        except EnvelopeError as error:
+            rejected.append(_rejected_message(message.body, error))
+            return
+        index = 0
+        by_gateway = 0
+        for batch in batches:
+            for refused in batch.rejected:
+                rejected.append(
+                    StoredRejection(
+                        place=by_gateway,
+                        project_id=batch.project_id,
+                        received_at=batch.received_at,
+                        event_id=refused.event_id,
+                        reason=refused.reason,
+                        message=refused.message,
+                        payload=refused.payload,
+                        source=batch.source,
+                        rejected_by="gateway",
+                    )
+                )
+                by_gateway += 1
+            candidates: list[_Candidate] = []
+            for event in batch.events:
+                raw = bytes(event.properties)
+                properties = decode_properties(raw, self._limits)
+                event_id = _event_id_bytes(event.event_id)
+                if isinstance(properties, Rejection):
+                    rejected.append(_rejected_event(index, batch, event, properties))
+                elif event_id is None:
+                    rejected.append(_rejected_event(index, batch, event, _BAD_EVENT_ID))
+                else:
+                    keys.append(dedup_key(batch.project_id, event_id))
+                    places.append(place_of(offset, index))
+                    candidates.append(_Candidate(event, properties, raw))
+                index += 1
+            decoded.append(_Decoded(offset, batch, candidates))
+        self.counts.received += index
+
+    def _store(
+        self, offset: int, batch: SubBatch, candidates: list[_Candidate], days: set[int]
+    ) -> list[bytes]:
+        """Put context to events, count them and format them; adds the days of their times to ``days``."""
+        enricher = self._enricher
+        shared = enricher.context_of_client(batch.client_address, batch.user_agent)
+        shared_json = escape_json(encode_properties(shared))
+        prefix = row_prefix(batch.project_id)
+        suffix = row_suffix(batch, self._log_id, self._partition, offset)
+        received_at = format_time(batch.received_at)
+        counted: list[CountedEvent] = []
+        lines: list[bytes] = []
+        for event, properties, raw in candidates:
+            timestamp = correct_time(event.timestamp, batch.sent_at, batch.received_at)
+            context = enricher.put_context(shared, properties)
+            context_json = shared_json if context is shared else escape_json(encode_properties(context))
+            lines.append(prefix + format_row(event, timestamp, received_at, raw, context_json) + suffix)
+            days.add(timestamp.toordinal() - _EPOCH_ORDINAL)
+            seconds = int(timestamp.timestamp())
+            counted.append(CountedEvent(seconds - seconds % 60, event.event, properties, context))
+        self._rollups.count(offset, int(batch.received_at.timestamp()), batch.project_id, counted)
+        self.counts.stored += len(lines)
+        return lines
+
+
+_BAD_EVENT_ID = Rejection(RejectReason.INVALID_EVENT_ID, "event_id must be a UUID of 36 characters")
+
+
+def _event_id_bytes(event_id: str) -> bytes | None:
+    try:
+        raw = bytes.fromhex(event_id.replace("-", ""))
+    except ValueError:
+        return None
+    return raw if len(raw) == 16 else None
+
+
+def _rejected_event(index: int, batch: SubBatch, event: LogEvent, why: Rejection) -> StoredRejection:
+    return StoredRejection(
+        place=index,
+        project_id=batch.project_id,
+        received_at=batch.received_at,
+        event_id=event.event_id,
+        reason=why.reason,
+        message=why.message,
+        payload=encode_event(event),
+        source=batch.source,
+        rejected_by="dataflow",
+    )
+
+
+def _rejected_message(body: bytes, error: EnvelopeError) -> StoredRejection:
+    return StoredRejection(
+        place=0,
+        project_id=None,
+        received_at=None,
+        event_id=None,
+        reason=RejectReason.MALFORMED,
+        message=str(error),
+        payload=body,
+        source=None,
+        rejected_by="dataflow",
+    )

@@ -1,0 +1,270 @@
+"""Counts events into cells, one partition's share of each; the algebra is in schemas/rollup.py.
+
+All that happens here is a function of the log alone, so a dataflow that was killed and replays the
+log comes to the same cells, segments and values, and its rows are the same as before or newer:
+
+* *Log time* is the running maximum of ``received_at`` in the partition's log, never a clock.
+* Cells of one project, interval and bucket live in a *group*, and share its segment: the offset of
+  the message that opened the group. They share its version, too: the offset of the last message
+  that counted into it, as of which all of its values are true.
+* Evaluated whenever events are counted into a group: if an earlier message opened it, and log time
+  is past the bucket's end and the grace time, then the group is closed and another one opened by
+  this message. So no event is ever too late, and *when* a closed group is forgotten, how messages
+  were batched and when rows are emitted changes no number.
+
+Cardinality is guarded within a group, for the same reason: the first dimensions of an event and the
+first values of a dimension that come are told apart, the rest counts as ``$other``.
+
+Counting is put off until numbers are asked for: many events of one bucket are then counted column
+by column, which costs a tenth of what counting each by itself does.
+"""
+
+from collections import Counter
+from itertools import chain
+from typing import Any, NamedTuple
+
+import msgspec
+
+from schemas.rollup import OTHER, TOTAL, CellKey, Interval, RollupRow
+
+VALUE_LENGTH = 100
+"""Longest value of a property that is told apart, in characters."""
+
+_STATE_VERSION = 1
+_GroupKey = tuple[int, int, int]  # project, interval, bucket
+_Pending = dict[str, list[dict[str, Any]]]  # event -> properties, context, properties, context, ...
+_Columns = list[tuple[str, Counter[str]]]  # dimension and its values, in the order of the log
+
+
+class CountedEvent(NamedTuple):
+    """What the rollups need to know of an event."""
+
+    minute: int
+    """Start of the minute of its corrected time, in seconds since 1970."""
+    event: str
+    properties: dict[str, Any]
+    context: dict[str, str]
+    """Shares no name with ``properties``."""
+
+
+class _Group(msgspec.Struct, array_like=True):
+    segment: int
+    version: int
+    cells: dict[str, dict[str, dict[str, int]]]
+    """event -> dimension -> value -> total"""
+
+
+class _State(msgspec.Struct, array_like=True):
+    version: int
+    log_time: int
+    groups: list[tuple[int, int, int, _Group]]
+    closed: list[RollupRow]
+
+
+class RollupCounter:
+    """The open cells of one partition.
+
+    Args:
+        partition: whose cells; stands in each row.
+        grace_seconds: log time after a bucket's end at which its group is closed.
+        values: values of a dimension that a group tells apart, and dimensions of an event likewise.
+        state: what :meth:`snapshot` returned at the offset where the log is read on.
+
+    Raises:
+        ValueError: ``state`` is not a snapshot that this version can read.
+    """
+
+    def __init__(self, partition: int, grace_seconds: int, values: int, state: bytes | None = None) -> None:
+        self._partition = partition
+        self._grace = grace_seconds
+        self._values = values
+        self._log_time = 0
+        self._groups: dict[_GroupKey, _Group] = {}
+        self._pending: dict[_GroupKey, _Pending] = {}
+        self._dirty: dict[_GroupKey, set[tuple[str, str, str]]] = {}
+        self._closed: list[RollupRow] = []
+        if state is not None:
+            self._restore(state)
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether :meth:`emit` has anything to say."""
+        return bool(self._closed or self._pending or self._dirty)
+
+    def count(self, offset: int, log_time: int, project_id: int, events: list[CountedEvent]) -> None:
+        """Count the events of one sub-batch.
+
+        Args:
+            offset: offset of its message; never less than in the call before.
+            log_time: its ``received_at``, in whole seconds since 1970.
+            project_id: whose events they are.
+            events: in the order of the log.
+        """
+        self._log_time = max(self._log_time, log_time)
+        pending: dict[int, tuple[_Pending, _Pending]] = {}
+        # All groups are opened before any event waits: closing one counts all that waits.
+        for minute in {event.minute: None for event in events}:
+            for key in _keys_of(project_id, minute):
+                self._open(offset, key)
+        for minute, event, properties, context in events:
+            waiting = pending.get(minute)
+            if waiting is None:
+                by_minute, by_hour = _keys_of(project_id, minute)
+                waiting = pending[minute] = (
+                    self._pending.setdefault(by_minute, {}),
+                    self._pending.setdefault(by_hour, {}),
+                )
+            for by_event in waiting:
+                seen = by_event.get(event)
+                if seen is None:
+                    seen = by_event[event] = []
+                seen.append(properties)
+                seen.append(context)
+
+    def emit(self) -> list[RollupRow]:
+        """Return a row for each cell that changed since the last call, and forget closed groups.
+
+        To be called between messages only.
+        """
+        self._settle_all()
+        rows, self._closed = self._closed, []
+        for key in list(self._dirty):
+            rows.extend(self._take_rows(key))
+        for key in [key for key in self._groups if self._is_past(key)]:
+            del self._groups[key]
+        return rows
+
+    def snapshot(self) -> bytes:
+        """Return all that a restart needs, for :class:`RollupCounter` to begin with.
+
+        Which open cells were not emitted yet is not in it: a restart emits all of them again.
+        """
+        self._settle_all()
+        groups = [
+            (*key, group)
+            for key, group in self._groups.items()
+            if key in self._dirty or not self._is_past(key)
+        ]
+        return _encode(_State(_STATE_VERSION, self._log_time, groups, self._closed))
+
+    def _restore(self, state: bytes) -> None:
+        try:
+            restored = _decode(state)
+        except msgspec.DecodeError as error:
+            raise ValueError(f"rollup state of partition {self._partition} is damaged: {error}") from error
+        if restored.version != _STATE_VERSION:
+            raise ValueError(
+                f"rollup state of partition {self._partition} has version {restored.version}, "
+                f"this SmolHog reads {_STATE_VERSION}"
+            )
+        self._log_time = restored.log_time
+        self._closed = restored.closed
+        for project_id, interval, bucket, group in restored.groups:
+            key = (project_id, interval, bucket)
+            self._groups[key] = group
+            self._dirty[key] = {
+                (event, dimension, value)
+                for event, dimensions in group.cells.items()
+                for dimension, values in dimensions.items()
+                for value in values
+            }
+
+    def _is_past(self, key: _GroupKey) -> bool:
+        _, interval, bucket = key
+        return self._log_time > bucket + interval + self._grace
+
+    def _open(self, offset: int, key: _GroupKey) -> None:
+        """Make sure that a group is open for events of this message; closes one that is past."""
+        group = self._groups.get(key)
+        if group is not None and group.segment < offset and self._is_past(key):
+            self._settle_all()
+            self._closed.extend(self._take_rows(key))
+            group = None
+        if group is None:
+            group = self._groups[key] = _Group(offset, offset, {})
+        group.version = offset
+
+    def _settle_all(self) -> None:
+        """Count all that waits. Minutes go first: an hour that saw one minute only reuses its columns."""
+        counted: dict[tuple[int, int, str, int], _Columns] = {}
+        for key in sorted(self._pending, key=lambda key: key[1]):
+            project_id, interval, bucket = key
+            group = self._groups[key]
+            dirty = self._dirty.setdefault(key, set())
+            for event, seen in self._pending[key].items():
+                # What waits for an hour is what waits for its minutes: with the length of one of
+                # them, it is the same events.
+                same = (project_id, bucket - bucket % Interval.HOUR, event, len(seen))
+                columns = counted.get(same) if interval == Interval.HOUR else None
+                if columns is None:
+                    columns = counted[same] = _count_columns(seen)
+                self._add(group, event, columns, dirty)
+        self._pending.clear()
+
+    def _add(self, group: _Group, event: str, columns: _Columns, dirty: set[tuple[str, str, str]]) -> None:
+        dimensions = group.cells.setdefault(event, {TOTAL: {}})
+        for name, values in columns:
+            dimension = name
+            if dimension not in dimensions:
+                if len(dimensions) > self._values:
+                    dimension = OTHER
+                dimensions.setdefault(dimension, {})
+            cells = dimensions[dimension]
+            for told, number in values.items():
+                value = told if dimension == name and len(told) <= VALUE_LENGTH else OTHER
+                if value not in cells and len(cells) >= self._values:
+                    value = OTHER
+                cells[value] = cells.get(value, 0) + number
+                dirty.add((event, dimension, value))
+
+    def _take_rows(self, key: _GroupKey) -> list[RollupRow]:
+        group = self._groups[key]
+        return [
+            RollupRow(
+                CellKey(*key, event, dimension, value),
+                self._partition,
+                group.segment,
+                group.version,
+                group.cells[event][dimension][value],
+            )
+            for event, dimension, value in self._dirty.pop(key, ())
+        ]
+
+
+def _keys_of(project_id: int, minute: int) -> tuple[_GroupKey, _GroupKey]:
+    hour = minute - minute % Interval.HOUR
+    return (project_id, Interval.MINUTE, minute), (project_id, Interval.HOUR, hour)
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_State).decode
+
+
+def _count_columns(seen: list[dict[str, Any]]) -> _Columns:
+    """Count the values of each dimension, after the events themselves.
+
+    Args:
+        seen: properties and context of each event, in turn.
+    """
+    columns: _Columns = [(TOTAL, Counter({TOTAL: len(seen) // 2}))]
+    for name in dict.fromkeys(chain.from_iterable(seen)):
+        values = [
+            value if type(value) is str and value else _told(value)
+            for fields in seen
+            if (value := fields.get(name)) is not None
+        ]
+        if values:
+            # An empty name would be taken for the event's total.
+            columns.append((name or OTHER, Counter(values)))
+    return columns
+
+
+def _told(value: Any) -> str:
+    """How a value that is no text counts.
+
+    Only text and booleans are told apart; the rest counts as ``$other``, which tells a reader that
+    the rollup does not know.
+    """
+    if value is True:
+        return "true"
+    return "false" if value is False else OTHER

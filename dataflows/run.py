@@ -1,0 +1,167 @@
+"""Runs the built-in dataflow of one partition, until it is killed: a kill is its normal end.
+
+Everything that it keeps on disk lies in the partition's folder, so a partition moves to another
+machine by moving its folder.
+"""
+
+import fcntl
+import gc
+import os
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import stamina
+from bytewax._bytewax import cluster_main
+from bytewax.recovery import RecoveryConfig, init_db_dir
+
+from dataflows.dedup_index import RocksDedupIndex
+from dataflows.enrich import Enricher
+from dataflows.flow import build_flow
+from dataflows.geo import no_geo, open_geo
+from dataflows.pipeline import PartitionPipeline
+from dataflows.rollup import RollupCounter
+from dataflows.source import EventLogSource
+from dataflows.stores import StoresSink
+from event_log.blocking import BlockingLog
+from event_log.port import EventLog
+from schemas.limits import Limits
+from sinks.background import BackgroundWriter
+from sinks.clickhouse.writer import ClickHouseWriter
+from sinks.errors import PartitionOwned, SinkUnavailable
+from sinks.postgres.writer import PostgresWriter
+
+_ITEM_BYTES = 1024**2
+_EPOCH_BYTES = 32 * 1024**2
+
+
+@dataclass(frozen=True, slots=True)
+class DataflowOptions:
+    """What the dataflow of one partition needs.
+
+    Attributes:
+        partition: which partition of the log.
+        open_log: opens the event log.
+        postgres_dsn: where raw events go.
+        clickhouse_url: where rollups and the columnar copy go.
+        folder: holds the folders of the partitions that this machine serves.
+        limits: what an event may hold.
+        epoch: time between two snapshots.
+        grace_seconds: log time after a bucket's end at which its cells are closed.
+        breakdown_values: values of one property that are told apart.
+        dedup_days: how long an id is remembered.
+        geoip_file: MaxMind database, or ``None``.
+    """
+
+    partition: int
+    open_log: Callable[[], Awaitable[EventLog]]
+    postgres_dsn: str
+    clickhouse_url: str
+    folder: Path
+    limits: Limits
+    epoch: timedelta
+    grace_seconds: int
+    breakdown_values: int
+    dedup_days: int
+    geoip_file: Path | None = None
+
+
+def run_dataflow(options: DataflowOptions) -> None:
+    """Run until killed.
+
+    Raises:
+        PartitionOwned: another process serves this partition.
+        SinkError: a store refuses rows for good.
+        EventLogError: the log has lost messages that were not stored.
+    """
+    with BlockingLog(options.open_log) as log:
+        log_id = log.log_id()
+        folder = options.folder / f"{log_id}-{options.partition}"
+        with _owned(folder):
+            _run(options, log, log_id, folder)
+
+
+def _run(options: DataflowOptions, log: BlockingLog, log_id: int, folder: Path) -> None:
+    partition = options.partition
+    postgres = PostgresWriter(options.postgres_dsn, log_id, partition)
+    stored = _position(postgres)
+    index = RocksDedupIndex(folder / "dedup", options.dedup_days)
+    enricher = Enricher(open_geo(options.geoip_file) if options.geoip_file else no_geo)
+    recovery = folder / "recovery"
+    if not recovery.exists():
+        _create_recovery_store(recovery)
+
+    def make_rollups(state: bytes | None) -> RollupCounter:
+        return RollupCounter(partition, options.grace_seconds, options.breakdown_values, state)
+
+    def make_pipeline(rollups: RollupCounter) -> PartitionPipeline:
+        return PartitionPipeline(
+            log_id=log_id,
+            partition=partition,
+            index=index,
+            enricher=enricher,
+            rollups=rollups,
+            limits=options.limits,
+        )
+
+    writers = [
+        BackgroundWriter(postgres, "postgres"),
+        BackgroundWriter(ClickHouseWriter(options.clickhouse_url, log_id), "clickhouse"),
+    ]
+    flow = build_flow(
+        partition=partition,
+        source=EventLogSource(
+            log, partition, batch_bytes=_ITEM_BYTES, epoch_bytes=_EPOCH_BYTES, stored=stored
+        ),
+        make_rollups=make_rollups,
+        make_pipeline=make_pipeline,
+        sync=index.sync,
+        emit_every=options.epoch / 2,
+        stores=StoresSink(partition, writers),
+    )
+    # Nothing here makes reference cycles batch by batch; what was imported stays for good.
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 50)
+    try:
+        cluster_main(flow, [], 0, epoch_interval=options.epoch, recovery_config=RecoveryConfig(str(recovery)))
+    finally:
+        for writer in writers:
+            writer.close()
+        index.close()
+
+
+@stamina.retry(on=(SinkUnavailable, PartitionOwned), attempts=None, timeout=30.0, wait_max=1.0)
+def _position(postgres: PostgresWriter) -> int:
+    """Wait for PostgreSQL, and for a predecessor whose end it has not noticed yet.
+
+    Owning the partition there keeps a second dataflow out on whatever machine.
+    """
+    return postgres.position()
+
+
+@contextmanager
+def _owned(folder: Path) -> Iterator[None]:
+    """Hold the partition's folder; the system lets go of it however this process ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise PartitionOwned(f"another process on this machine uses {folder}") from error
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _create_recovery_store(recovery: Path) -> None:
+    """Create the store whole or not at all."""
+    new = recovery.with_name("recovery.new")
+    if new.exists():
+        for leftover in new.iterdir():
+            leftover.unlink()
+    new.mkdir(exist_ok=True)
+    init_db_dir(new, 1)
+    new.rename(recovery)

@@ -1,0 +1,113 @@
+"""Bytewax source over one partition of the event log.
+
+An item is a list of messages, never one message. The offset to go on from is all of its state;
+Bytewax keeps it only once the sinks have stored what came before.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
+
+from event_log.blocking import BlockingLog
+from event_log.errors import OffsetGone
+from event_log.port import Message
+
+_IDLE = timedelta(milliseconds=5)
+_log = structlog.get_logger()
+
+Keyed = tuple[str, list[Message]]
+
+
+class EventLogSource(FixedPartitionedSource[Keyed, int]):
+    """Reads one partition from where its state says, or from its beginning.
+
+    Args:
+        log: the open log; outlives the dataflow.
+        partition: which partition.
+        batch_bytes: how much one item holds, roughly.
+        epoch_bytes: how much is handed out in one epoch. Bytewax holds nothing back within an
+            epoch, so this is what bounds its queues.
+        stored: offset up to which the sinks hold everything, by their own account.
+    """
+
+    def __init__(
+        self, log: BlockingLog, partition: int, *, batch_bytes: int, epoch_bytes: int, stored: int
+    ) -> None:
+        self._log = log
+        self._partition = partition
+        self._batch_bytes = batch_bytes
+        self._epoch_bytes = epoch_bytes
+        self._stored = stored
+
+    def list_parts(self) -> list[str]:
+        """Return the partition's number: one dataflow process serves one partition."""
+        return [str(self._partition)]
+
+    def build_part(self, step_id: str, for_part: str, resume_state: int | None) -> "_LogPartition":
+        """Start reading."""
+        del step_id
+        _log.info("reading event log", partition=for_part, offset=resume_state or 0)
+        return _LogPartition(
+            self._log, self._partition, resume_state, self._batch_bytes, self._epoch_bytes, self._stored
+        )
+
+
+class _LogPartition(StatefulSourcePartition[Keyed, int]):
+    def __init__(
+        self,
+        log: BlockingLog,
+        partition: int,
+        resume_state: int | None,
+        batch_bytes: int,
+        epoch_bytes: int,
+        stored: int,
+    ) -> None:
+        self._log = log
+        self._partition = partition
+        self._key = str(partition)
+        self._next_offset = resume_state or 0
+        self._batch_bytes = batch_bytes
+        self._epoch_bytes = epoch_bytes
+        self._epoch_room = epoch_bytes
+        # Only a dataflow that never stored anything may begin where the log now happens to begin.
+        self._may_skip = resume_state is None and stored == 0
+        self._reader = log.reader(partition, self._next_offset)
+        self._idle = False
+
+    def next_batch(self) -> list[Keyed]:
+        """Return one item with what has arrived, or nothing; never waits."""
+        messages: list[Message] = []
+        if self._epoch_room > 0:
+            try:
+                messages = self._reader.poll(max_bytes=min(self._batch_bytes, self._epoch_room))
+            except OffsetGone as error:
+                self._begin_at_oldest(error)
+        self._idle = not messages
+        if not messages:
+            return []
+        self._epoch_room -= sum(len(message.body) for message in messages)
+        self._next_offset = messages[-1].offset + 1
+        return [(self._key, messages)]
+
+    def next_awake(self) -> datetime | None:
+        """Let Bytewax rest while there is nothing."""
+        return datetime.now(UTC) + _IDLE if self._idle else None
+
+    def snapshot(self) -> int:
+        """Return the offset to go on from. An epoch ends here, so there is room for the next one."""
+        self._epoch_room = self._epoch_bytes
+        return self._next_offset
+
+    def close(self) -> None:
+        """Stop reading."""
+        self._reader.close()
+
+    def _begin_at_oldest(self, error: OffsetGone) -> None:
+        if not self._may_skip:
+            raise error
+        _log.warning("event log begins later", partition=self._partition, oldest=error.oldest)
+        self._reader.close()
+        self._next_offset = error.oldest
+        self._may_skip = False
+        self._reader = self._log.reader(self._partition, self._next_offset)

@@ -1,0 +1,56 @@
+"""Bytewax sink over both stores.
+
+A ``FixedPartitionedSink``: with recovery on, a ``DynamicSink`` of Bytewax 0.21 can lose what is in
+flight when the process dies. Batches go to background writers at once; the end of an epoch waits
+until both stores have everything, which is what lets Bytewax move the source's offset.
+"""
+
+from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
+
+from schemas.stored import StoredBatch
+from sinks.background import BackgroundWriter
+
+
+class StoresSink(FixedPartitionedSink[StoredBatch, None]):
+    """Hands each batch to every writer.
+
+    Args:
+        partition: the one partition of the log that the dataflow serves.
+        writers: one for each store.
+    """
+
+    def __init__(self, partition: int, writers: list[BackgroundWriter]) -> None:
+        self._partition = partition
+        self._writers = writers
+
+    def list_parts(self) -> list[str]:
+        """Return the partition's number."""
+        return [str(self._partition)]
+
+    def part_fn(self, item_key: str) -> int:
+        """Send every item to the only partition there is."""
+        del item_key
+        return 0
+
+    def build_part(self, step_id: str, for_part: str, resume_state: None) -> "_Stores":
+        """Return the sink of the partition; the writers know their own positions."""
+        del step_id, for_part, resume_state
+        return _Stores(self._writers)
+
+
+class _Stores(StatefulSinkPartition[StoredBatch, None]):
+    def __init__(self, writers: list[BackgroundWriter]) -> None:
+        self._writers = writers
+
+    def write_batch(self, values: list[StoredBatch]) -> None:
+        """Queue batches; waits while a store is too far behind."""
+        for batch in values:
+            for writer in self._writers:
+                writer.put(batch)
+
+    def snapshot(self) -> None:
+        """Wait until both stores hold everything, writing to them at the same time."""
+        for writer in self._writers:
+            writer.request_flush()
+        for writer in self._writers:
+            writer.wait_flushed()

@@ -1,0 +1,95 @@
+"""One client batch on its way into the log: counted, submitted, and answered when durable."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from ingest_gateway.errors import Refusal
+from ingest_gateway.gather import Gatherer, Header, Settled
+from ingest_gateway.native import DecodedBatch
+from schemas.wire import Verdict
+from smolhog import metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Who is at the other end of a connection or request."""
+
+    address: str | None
+    user_agent: str | None
+    trace: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a batch, once nothing of it is under way any more."""
+
+    accepted: int
+    """Events that are durable."""
+    results: list[Verdict]
+    """The others, by index."""
+    is_durable: bool
+    """Whether the log took all of it, the rejected events too."""
+
+
+class Intake:
+    """What WebSocket sessions and HTTP requests share.
+
+    Args:
+        gatherer: takes the batches.
+        now: the gateway's clock, in UTC.
+    """
+
+    def __init__(self, gatherer: Gatherer, now: Callable[[], datetime]) -> None:
+        self._gatherer = gatherer
+        self._now = now
+
+    def submit(
+        self, project_id: int, source: str, peer: Peer, batch: DecodedBatch
+    ) -> asyncio.Future[Settled]:
+        """Submit a batch; what the future brings goes to :meth:`outcome`."""
+        header = Header(
+            project_id=project_id,
+            received_at=self._now(),
+            sent_at=batch.sent_at,
+            source=source,
+            client_address=peer.address,
+            user_agent=peer.user_agent,
+            trace=peer.trace,
+        )
+        future = self._gatherer.submit(header, batch.events, batch.rejected)
+        metrics.EVENTS_RECEIVED.labels(source).inc(len(batch.events) + len(batch.verdicts))
+        for reason, count in Counter(rejected.reason.value for rejected in batch.rejected).items():
+            metrics.EVENTS_REJECTED.labels("gateway", reason).inc(count)
+        return future
+
+    def outcome(self, project_id: int, source: str, batch: DecodedBatch, settled: Settled) -> Outcome:
+        """Tell what became of a batch."""
+        if not settled.failed:
+            metrics.EVENTS_ACKED.labels(source).inc(len(batch.events))
+            return Outcome(len(batch.events), batch.verdicts, is_durable=True)
+        retries = self._retries(project_id, batch, settled.failed)
+        accepted = len(batch.events) - len(retries)
+        metrics.EVENTS_ACKED.labels(source).inc(accepted)
+        refused = batch.verdicts
+        if not settled.kept_rejected:
+            # "rejected" says that it is kept; the next attempt gets that verdict.
+            refused = [_retry(verdict.index, verdict.event_id) for verdict in refused]
+        results = sorted(refused + retries, key=lambda verdict: verdict.index)
+        return Outcome(accepted, results, is_durable=False)
+
+    def _retries(self, project_id: int, batch: DecodedBatch, failed: frozenset[int]) -> list[Verdict]:
+        refused = {verdict.index for verdict in batch.verdicts}
+        places = (index for index in range(len(batch.events) + len(refused)) if index not in refused)
+        return [
+            _retry(index, event.event_id)
+            for index, event in zip(places, batch.events, strict=True)
+            if self._gatherer.partition_of_event(project_id, event) in failed
+        ]
+
+
+def _retry(index: int, event_id: str | None) -> Verdict:
+    message = "the event log did not confirm; send the event again"
+    return Verdict(index, "retry", Refusal.UNAVAILABLE.value, message, event_id)

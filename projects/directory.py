@@ -1,0 +1,101 @@
+"""The live keys of all projects, kept in memory by each process that checks them.
+
+Read from PostgreSQL every two seconds, so that a revocation takes effect within five; what was read
+is also kept in a file, so that a gateway that starts while PostgreSQL is away still takes events.
+"""
+
+import json
+import threading
+from pathlib import Path
+
+import psycopg
+import structlog
+
+from projects.keys import Key, KeyKind, digest_of
+
+REFRESH_SECONDS = 2.0
+_log = structlog.get_logger()
+
+
+class KeyDirectory:
+    """A :class:`projects.keys.KeyRing` over PostgreSQL; safe to use from any thread.
+
+    Args:
+        dsn: where PostgreSQL is.
+        snapshot: file that keeps the digests (never the keys) over restarts; ``None`` for none.
+    """
+
+    def __init__(self, dsn: str, snapshot: Path | None = None) -> None:
+        self._dsn = dsn
+        self._snapshot = snapshot
+        self._keys: dict[tuple[bytes, KeyKind], Key] | None = None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._refresh_forever, name="key-directory", daemon=True)
+
+    @property
+    def ready(self) -> bool:
+        """Whether keys are known at all, from PostgreSQL or from the snapshot."""
+        return self._keys is not None
+
+    def start(self) -> None:
+        """Load the keys once, from the snapshot if PostgreSQL is away, and keep them fresh."""
+        self.refresh()
+        if self._keys is None:
+            self._load_snapshot()
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop refreshing."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=10)
+
+    def find(self, secret: str, kind: KeyKind) -> Key | None:
+        """Return the live key behind ``secret``, or ``None`` if there is none of that kind."""
+        # The lookup is by digest, so its timing tells nothing about a secret.
+        return (self._keys or {}).get((digest_of(secret), kind))
+
+    def refresh(self) -> bool:
+        """Read the keys now; returns whether PostgreSQL answered."""
+        try:
+            with psycopg.connect(self._dsn, connect_timeout=3) as connection:
+                rows = connection.execute(
+                    "SELECT digest, kind, key_id, project_id FROM keys WHERE revoked_at IS NULL"
+                ).fetchall()
+        except psycopg.Error as error:
+            # The keys known so far stay good: PostgreSQL being away must not lose events.
+            _log.warning("keys not refreshed", error=str(error).strip())
+            return False
+        keys = {
+            (bytes(digest), KeyKind(kind)): Key(key_id, project_id, KeyKind(kind))
+            for digest, kind, key_id, project_id in rows
+        }
+        if keys != self._keys:
+            self._keys = keys
+            self._save_snapshot(keys)
+        return True
+
+    def _refresh_forever(self) -> None:
+        while not self._stop.wait(REFRESH_SECONDS):
+            self.refresh()
+
+    def _save_snapshot(self, keys: dict[tuple[bytes, KeyKind], Key]) -> None:
+        if self._snapshot is None:
+            return
+        rows = [[digest.hex(), kind, key.key_id, key.project_id] for (digest, kind), key in keys.items()]
+        self._snapshot.parent.mkdir(parents=True, exist_ok=True)
+        new = self._snapshot.with_suffix(".new")
+        new.write_text(json.dumps(rows))
+        new.replace(self._snapshot)
+
+    def _load_snapshot(self) -> None:
+        if self._snapshot is None or not self._snapshot.exists():
+            return
+        try:
+            rows = json.loads(self._snapshot.read_text())
+            self._keys = {
+                (bytes.fromhex(digest), KeyKind(kind)): Key(key_id, project_id, KeyKind(kind))
+                for digest, kind, key_id, project_id in rows
+            }
+        except ValueError as error:
+            _log.warning("key snapshot not readable", file=str(self._snapshot), error=str(error))

@@ -1,0 +1,112 @@
+"""Projects and keys in PostgreSQL: made, listed, revoked."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import psycopg
+from psycopg.rows import class_row
+
+from projects.errors import NoSuchKey, NoSuchProject, ProjectExists
+from projects.keys import KeyKind, NewKey, new_key
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """One body of events; nothing is ever shared between two."""
+
+    project_id: int
+    name: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRecord:
+    """What is known of a key once its secret has been shown."""
+
+    key_id: int
+    project_id: int
+    project: str
+    kind: str
+    name: str
+    hint: str
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+def create_project(connection: psycopg.Connection, name: str) -> Project:
+    """Create a project.
+
+    Raises:
+        ProjectExists: there is one of that name.
+    """
+    with connection.transaction(), connection.cursor(row_factory=class_row(Project)) as cursor:
+        cursor.execute(
+            "INSERT INTO projects (name) VALUES (%s) ON CONFLICT (name) DO NOTHING "
+            "RETURNING project_id, name, created_at",
+            [name],
+        )
+        project = cursor.fetchone()
+    if project is None:
+        raise ProjectExists(name)
+    return project
+
+
+def list_projects(connection: psycopg.Connection) -> list[Project]:
+    """Return all projects, oldest first."""
+    with connection.transaction(), connection.cursor(row_factory=class_row(Project)) as cursor:
+        return cursor.execute(
+            "SELECT project_id, name, created_at FROM projects ORDER BY project_id"
+        ).fetchall()
+
+
+def find_project(connection: psycopg.Connection, name: str) -> Project:
+    """Return the project of that name, or of that number.
+
+    Raises:
+        NoSuchProject: there is none.
+    """
+    for project in list_projects(connection):
+        if name in (project.name, str(project.project_id)):
+            return project
+    raise NoSuchProject(name)
+
+
+def create_key(connection: psycopg.Connection, project_id: int, kind: KeyKind, name: str) -> NewKey:
+    """Make a key of a project. Its secret is in the answer and nowhere else.
+
+    Raises:
+        NoSuchProject: there is no such project.
+    """
+    key = new_key(kind)
+    try:
+        with connection.transaction():
+            connection.execute(
+                "INSERT INTO keys (project_id, kind, name, digest, hint) VALUES (%s, %s, %s, %s, %s)",
+                [project_id, kind.value, name, key.digest, key.hint],
+            )
+    except psycopg.errors.ForeignKeyViolation as error:
+        raise NoSuchProject(str(project_id)) from error
+    return key
+
+
+def list_keys(connection: psycopg.Connection) -> list[KeyRecord]:
+    """Return all keys, the revoked ones too, oldest first."""
+    with connection.transaction(), connection.cursor(row_factory=class_row(KeyRecord)) as cursor:
+        return cursor.execute(
+            "SELECT key_id, keys.project_id, projects.name AS project, kind, keys.name, hint, "
+            "keys.created_at, revoked_at FROM keys JOIN projects USING (project_id) ORDER BY key_id"
+        ).fetchall()
+
+
+def revoke_key(connection: psycopg.Connection, key_id: int) -> None:
+    """Revoke a key; gateways and query APIs follow within seconds. Revoking twice is no error.
+
+    Raises:
+        NoSuchKey: there is none of that number.
+    """
+    with connection.transaction():
+        cursor = connection.execute(
+            "UPDATE keys SET revoked_at = coalesce(revoked_at, now()) WHERE key_id = %s", [key_id]
+        )
+    if cursor.rowcount == 0:
+        raise NoSuchKey(key_id)

@@ -1,0 +1,181 @@
+"""The buckets of a time range in a time zone: minutes, hours or days as people there live them.
+
+A day is from local midnight to local midnight, so it has 23 or 25 hours when clocks change. The
+hour that clocks repeat is two buckets, told apart by their offset. Where clocks move by half an
+hour, one bucket is half an hour long.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from enum import StrEnum
+from functools import cached_property
+
+
+class Interval(StrEnum):
+    """How long a bucket is."""
+
+    MINUTE = "minute"
+    HOUR = "hour"
+    DAY = "day"
+
+
+_STEP = {
+    Interval.MINUTE: timedelta(minutes=1),
+    Interval.HOUR: timedelta(hours=1),
+    Interval.DAY: timedelta(days=1),
+}
+_SECOND = timedelta(seconds=1)
+_NEAR_MIDNIGHT = timedelta(hours=2)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Buckets of one length that follow each other. Seconds; ``start`` is since 1970-01-01 UTC."""
+
+    start: int
+    step: int
+
+
+@dataclass(frozen=True)
+class Buckets:
+    """Consecutive buckets. ``bounds`` are their starts and the end of the last one, in UTC seconds."""
+
+    bounds: tuple[int, ...]
+    zone: tzinfo
+
+    @property
+    def starts(self) -> tuple[int, ...]:
+        """Start of each bucket, in seconds since 1970-01-01 UTC."""
+        return self.bounds[:-1]
+
+    @property
+    def start(self) -> int:
+        """Start of the first bucket."""
+        return self.bounds[0]
+
+    @property
+    def end(self) -> int:
+        """End of the last bucket, which is not in it."""
+        return self.bounds[-1]
+
+    @cached_property
+    def runs(self) -> tuple[Run, ...]:
+        """The same buckets as a few runs, which is how a store gets told of them.
+
+        The bucket of an instant ``t`` starts at ``run.start + (t - run.start) // run.step * run.step``
+        with the last run that starts at or before ``t``.
+        """
+        runs: list[Run] = []
+        for start, end in zip(self.bounds, self.bounds[1:], strict=False):
+            if not runs or runs[-1].step != end - start:
+                runs.append(Run(start, end - start))
+        return tuple(runs)
+
+    def aligned_to(self, seconds: int) -> bool:
+        """Whether every bound falls on a multiple of ``seconds`` in UTC."""
+        return all(bound % seconds == 0 for bound in self.bounds)
+
+    def label(self, instant: int) -> str:
+        """RFC 3339 of an instant, with the zone's offset at that time."""
+        return datetime.fromtimestamp(instant, self.zone).isoformat()
+
+
+def estimated_count(start: datetime, end: datetime, interval: Interval) -> int:
+    """Roughly how many buckets a range has, without making them."""
+    return int((end - start) / _STEP[interval]) + 1
+
+
+def buckets_of(start: datetime, end: datetime, interval: Interval, zone: tzinfo) -> Buckets:
+    """Return the buckets that touch [start, end), the first and the last one whole.
+
+    Args:
+        start: aware; before ``end``.
+        end: aware.
+        interval: length of a bucket.
+        zone: whose clocks count.
+    """
+    first, last = start.astimezone(UTC), end.astimezone(UTC)
+    bounds = []
+    for bound in _bounds(first, interval, zone):
+        bounds.append(_seconds(bound))
+        if bound >= last:
+            break
+    return Buckets(tuple(bounds), zone)
+
+
+def _bounds(instant: datetime, interval: Interval, zone: tzinfo) -> Iterator[datetime]:
+    """Yield the start of the bucket that ``instant`` is in, and of all that follow. UTC throughout."""
+    if interval is Interval.DAY:
+        day = instant.astimezone(zone).date()
+        bound = _first_instant(day, zone)
+        if bound > instant:
+            # Within the minute after midnight before clocks went back: still the day before.
+            day -= timedelta(days=1)
+            bound = _first_instant(day, zone)
+        yield bound
+        while True:
+            day += timedelta(days=1)
+            following = _first_instant(day, zone)
+            # A zone that moved over the date line has days that nobody lived.
+            if following > bound:
+                bound = following
+                yield bound
+    bound = _floor(instant, _STEP[interval], zone)
+    yield bound
+    while True:
+        bound = _next(bound, _STEP[interval], zone)
+        yield bound
+
+
+def _first_instant(day: date, zone: tzinfo) -> datetime:
+    """Return when ``day`` begins, for good if clocks go back over midnight."""
+    midnight = datetime(day.year, day.month, day.day, tzinfo=zone)
+    first = midnight.astimezone(UTC)
+    # Where clocks skip midnight, it is told by the old offset; the day starts when they jump.
+    jump = _offset_change(first - _NEAR_MIDNIGHT, first, zone)
+    if jump is not None and jump.astimezone(zone).date() == day:
+        return jump
+    back = _offset_change(first, first + _NEAR_MIDNIGHT, zone)
+    if back is not None and back.astimezone(zone).date() < day:
+        return midnight.replace(fold=1).astimezone(UTC)
+    return first
+
+
+def _floor(instant: datetime, step: timedelta, zone: tzinfo) -> datetime:
+    offset = _offset(instant, zone)
+    floor = instant - (instant - _EPOCH + offset) % step
+    change = _offset_change(floor, instant, zone)
+    return floor if change is None else change
+
+
+def _next(bound: datetime, step: timedelta, zone: tzinfo) -> datetime:
+    following = bound - (bound - _EPOCH + _offset(bound, zone)) % step + step
+    change = _offset_change(bound, following, zone)
+    return following if change is None else change
+
+
+def _offset(instant: datetime, zone: tzinfo) -> timedelta:
+    offset = instant.astimezone(zone).utcoffset()
+    return timedelta() if offset is None else offset
+
+
+def _offset_change(after: datetime, until: datetime, zone: tzinfo) -> datetime | None:
+    """Return the instant in (after, until] from which another offset is in force, if there is one."""
+    before = _offset(after, zone)
+    if _offset(until, zone) == before:
+        return None
+    # Offsets change on whole seconds and at most once within the hours that are asked about.
+    same, other = _seconds(after), _seconds(until)
+    while other - same > 1:
+        middle = (same + other) // 2
+        if _offset(datetime.fromtimestamp(middle, UTC), zone) == before:
+            same = middle
+        else:
+            other = middle
+    return datetime.fromtimestamp(other, UTC)
+
+
+def _seconds(instant: datetime) -> int:
+    return (instant - _EPOCH) // _SECOND

@@ -1,0 +1,191 @@
+"""Rules for the ``properties`` of an event, over raw JSON and over decoded values.
+
+The hot path never decodes what cheap scans already prove harmless; whatever they cannot prove goes
+through :func:`check_properties`, which is exact.
+"""
+
+import json
+import math
+import re
+from typing import Any, NamedTuple
+
+import msgspec
+
+from schemas.limits import Limits
+from schemas.reasons import RejectReason
+
+# Python's own number type has no upper bound for integers; every store and every SDK has: a double.
+_LARGEST_NUMBER = 1.7976931348623157e308
+# Numbers that a double rounds to zero, or writes shorter, but PostgreSQL's numeric refuses.
+_TINY_OR_LONG_NUMBER = re.compile(rb"[0-9][eE]-[0-9]{4}|[0-9]{4000}")
+_SPACE_BEFORE_COLON = re.compile(rb'"[ \t\r\n]+:')
+# Too short for more properties than the smallest sensible limit: each takes five bytes or more.
+_SHORT = 2048
+_decode_object = msgspec.json.Decoder(dict[str, Any]).decode
+_encode = msgspec.json.Encoder().encode
+
+
+class Rejection(NamedTuple):
+    """Why one event is refused: the code for machines, the sentence for people."""
+
+    reason: RejectReason
+    message: str
+
+
+class DuplicateKeyError(ValueError):
+    """One JSON object names a key twice; ``args[0]`` is the key."""
+
+
+def pairs_to_dict(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Build an object for :func:`json.loads`, refusing what JSON leaves undefined.
+
+    Raises:
+        DuplicateKeyError: a key stands twice.
+    """
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise DuplicateKeyError(key)
+            seen.add(key)
+    return result
+
+
+def check_properties(properties: dict[str, Any], limits: Limits) -> Rejection | None:
+    """Check decoded properties against every rule that does not depend on their encoding."""
+    if len(properties) > limits.properties:
+        return Rejection(
+            RejectReason.TOO_MANY_PROPERTIES,
+            f"{len(properties)} properties; at most {limits.properties} are allowed",
+        )
+    for name in properties:
+        if len(name) > limits.name_length:
+            return Rejection(
+                RejectReason.NAME_TOO_LONG,
+                f"property name {name[:40]!r}… is longer than {limits.name_length} characters",
+            )
+    # An explicit stack: what a client nests must never use up ours.
+    stack: list[tuple[Any, int]] = [(properties, 1)]
+    while stack:
+        value, depth = stack.pop()
+        if isinstance(value, str):
+            found = check_text(value)
+        elif isinstance(value, dict | list):
+            if depth > limits.nesting:
+                return Rejection(
+                    RejectReason.NESTED_TOO_DEEP, f"properties nest deeper than {limits.nesting} levels"
+                )
+            if isinstance(value, dict):
+                stack.extend((key, depth) for key in value)
+                stack.extend((item, depth + 1) for item in value.values())
+            else:
+                stack.extend((item, depth + 1) for item in value)
+            continue
+        else:
+            found = _check_number(value)
+        if found is not None:
+            return found
+    return None
+
+
+def check_text(text: str) -> Rejection | None:
+    """Check one string for what UTF-8 and PostgreSQL cannot hold."""
+    if "\0" in text:
+        return Rejection(RejectReason.NUL_CHARACTER, "strings must not contain U+0000")
+    if text.isascii():
+        return None
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        # U+DC80..U+DCFF is how Python's surrogateescape keeps bytes that were not UTF-8.
+        if "\udc80" <= text[error.start] <= "\udcff":
+            return Rejection(RejectReason.INVALID_UTF8, "strings must be UTF-8")
+        return Rejection(RejectReason.LONE_SURROGATE, "strings must not contain a lone surrogate")
+    return None
+
+
+def _check_number(value: Any) -> Rejection | None:
+    if isinstance(value, float):
+        out_of_range = not math.isfinite(value)
+    else:
+        out_of_range = isinstance(value, int) and not _fits_float(value)
+    if out_of_range:
+        return Rejection(RejectReason.NUMBER_OUT_OF_RANGE, "numbers must be finite and fit a 64-bit float")
+    return None
+
+
+def _fits_float(number: int) -> bool:
+    # Some integers above the largest float still round to it.
+    if abs(number) <= _LARGEST_NUMBER:
+        return True
+    try:
+        float(number)
+    except OverflowError:
+        return False
+    return True
+
+
+def decode_properties(raw: bytes, limits: Limits) -> dict[str, Any] | Rejection:
+    """Decode and fully check the JSON object ``raw`` of one event.
+
+    Returns the decoded object, or why the event must be refused. Costs about a microsecond where
+    the text is plain; only what looks odd pays for the exact checks.
+    """
+    if len(raw) > limits.event_bytes:
+        return Rejection(
+            RejectReason.EVENT_TOO_LARGE,
+            f"properties take {len(raw)} bytes; at most {limits.event_bytes} are allowed",
+        )
+    try:
+        properties = _decode_object(raw)
+    except UnicodeDecodeError:
+        return Rejection(RejectReason.INVALID_UTF8, "strings must be UTF-8")
+    except RecursionError:
+        return Rejection(RejectReason.NESTED_TOO_DEEP, f"properties nest deeper than {limits.nesting} levels")
+    except msgspec.DecodeError as error:
+        if "out of range" in str(error):
+            return Rejection(
+                RejectReason.NUMBER_OUT_OF_RANGE, "numbers must be finite and fit a 64-bit float"
+            )
+        return Rejection(RejectReason.MALFORMED, f"properties are not a JSON object: {error}")
+    if _is_plain(raw, properties, limits):
+        return properties
+    found = check_properties(properties, limits)
+    if found is not None:
+        return found
+    if _TINY_OR_LONG_NUMBER.search(raw):
+        return Rejection(
+            RejectReason.NUMBER_OUT_OF_RANGE, "numbers must have fewer than 4,000 digits and e-1000 at least"
+        )
+    try:
+        json.loads(raw, object_pairs_hook=pairs_to_dict)
+    except DuplicateKeyError as error:
+        return Rejection(RejectReason.DUPLICATE_KEY, f"key {error.args[0]!r} stands twice in one object")
+    return properties
+
+
+def _is_plain(raw: bytes, properties: dict[str, Any], limits: Limits) -> bool:
+    """Whether ``raw`` is certainly flat, short, unescaped, and names each key once.
+
+    Each key is followed by ``":`` (spaces before the colon are looked for apart), so as many
+    of those as decoded keys means that no key was named twice. No escape means no NUL and no
+    surrogate; flat and short means no depth, few properties, and names and integers within bounds.
+    """
+    return (
+        len(raw) <= _SHORT
+        and b"\\" not in raw
+        and b"e-" not in raw
+        and b"E-" not in raw
+        and raw.count(b"{") == 1
+        and b"[" not in raw
+        and raw.count(b'":') == len(properties)
+        and max(map(len, properties), default=0) <= limits.name_length
+        and _SPACE_BEFORE_COLON.search(raw) is None
+        and not any(type(value) is int and abs(value) > _LARGEST_NUMBER for value in properties.values())
+    )
+
+
+def encode_properties(properties: dict[str, Any]) -> bytes:
+    """Encode decoded properties as compact JSON."""
+    return _encode(properties)

@@ -1,0 +1,54 @@
+"""Rollups: counts by time bucket, written as cumulative values that a store may see many times.
+
+A *cell* is one number of a rollup: project, interval, bucket, event, dimension = value. Each
+partition counts its own share of a cell, in *segments*: a segment opens with the event that opens
+the cell at that partition (its message's offset names the segment) and is closed when log time has
+passed the bucket; an event that comes later opens another one. Within a segment the value only
+grows with the log, so the row with the highest version is the truth, however often and in whatever
+order rows arrive::
+
+    value of a cell = sum over (partition, segment) of the value at the highest version
+"""
+
+from enum import IntEnum
+from typing import NamedTuple
+
+
+class Interval(IntEnum):
+    """Length of a bucket, in seconds."""
+
+    MINUTE = 60
+    HOUR = 3600
+
+
+TOTAL = ""
+"""Dimension (and value) of a cell that counts all of an event, not broken down."""
+
+OTHER = "$other"
+"""Value that stands for all beyond the cardinality guard."""
+
+
+class CellKey(NamedTuple):
+    """Which number it is."""
+
+    project_id: int
+    interval: int
+    """Seconds, a member of :class:`Interval`."""
+    bucket: int
+    """Start of the bucket, in seconds since 1970-01-01 UTC."""
+    event: str
+    dimension: str
+    value: str
+
+
+class RollupRow(NamedTuple):
+    """One emission of a cell by one partition."""
+
+    key: CellKey
+    partition: int
+    segment: int
+    """Offset of the message that opened the segment."""
+    version: int
+    """Offset of the last message that counted into it."""
+    total: int
+    """Events counted since the segment opened."""

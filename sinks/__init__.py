@@ -1,0 +1,1 @@
+"""Where events end up: PostgreSQL for raw events, ClickHouse for rollups and analysis."""

@@ -1,0 +1,165 @@
+"""Lets a dataflow go on decoding while a store is being written to.
+
+A thread takes what has gathered, writes it in one go, and tries again for as long as the store is
+away. What waits is bounded in bytes, so a slow store slows the dataflow down and nothing else.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+import structlog
+
+from schemas.stored import StoredBatch
+from sinks.errors import SinkUnavailable
+from sinks.report import WriteReport
+from smolhog.metrics import EVENT_TO_STORED_SECONDS, EVENTS_STORED, SINK_RETRIES, SINK_WRITE_SECONDS
+
+_log = structlog.get_logger()
+
+
+class StoreWriter(Protocol):
+    """Writes to one store; either adapter in this room."""
+
+    def write(self, batches: list[StoredBatch]) -> WriteReport:
+        """Store consecutive batches, or raise :class:`sinks.errors.SinkError`."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the store."""
+        ...
+
+
+class BackgroundWriter:
+    """A store's writer on a thread of its own, behind a bounded queue.
+
+    Args:
+        writer: used by the thread only.
+        name: the store, for logs and metrics.
+        write_bytes: how much is written in one go at most, and gathered before it is written unasked.
+        queue_bytes: how much may wait.
+        backoff: seconds to wait before the n-th retry, from 1.
+    """
+
+    def __init__(
+        self,
+        writer: StoreWriter,
+        name: str,
+        *,
+        write_bytes: int = 8 * 1024**2,
+        queue_bytes: int = 32 * 1024**2,
+        backoff: Callable[[int], float] = lambda attempt: min(5.0, 0.05 * 2**attempt),
+    ) -> None:
+        self._writer = writer
+        self._name = name
+        self._write_bytes = write_bytes
+        self._queue_bytes = queue_bytes
+        self._backoff = backoff
+        self._changed = threading.Condition()
+        self._waiting: list[StoredBatch] = []
+        self._waiting_bytes = 0
+        self._flushing = False
+        self._writing = False
+        self._error: BaseException | None = None
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"{name}-writer", daemon=True)
+        self._thread.start()
+
+    def put(self, batch: StoredBatch) -> None:
+        """Hand over a batch; waits while the queue is full.
+
+        Raises:
+            SinkError: an earlier write failed for good.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._error or self._waiting_bytes < self._queue_bytes)
+            self._raise_error()
+            self._waiting.append(batch)
+            self._waiting_bytes += batch.size
+            self._changed.notify_all()
+
+    def request_flush(self) -> None:
+        """Have all that was handed over written now; does not wait."""
+        with self._changed:
+            self._flushing = True
+            self._changed.notify_all()
+
+    def wait_flushed(self) -> None:
+        """Return once all that was handed over is stored.
+
+        Raises:
+            SinkError: a write failed for good.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._error or not (self._waiting or self._writing))
+            self._flushing = False
+            self._raise_error()
+
+    def close(self) -> None:
+        """Give up what was not flushed, and let go of the store."""
+        self._closed.set()
+        with self._changed:
+            self._changed.notify_all()
+        self._thread.join()
+        self._writer.close()
+
+    def _raise_error(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def _run(self) -> None:
+        try:
+            while batches := self._take():
+                self._write(batches)
+                with self._changed:
+                    self._writing = False
+                    self._changed.notify_all()
+        except BaseException as error:  # noqa: BLE001 - raised in the thread that hands batches over
+            with self._changed:
+                self._error = error
+                self._changed.notify_all()
+
+    def _take(self) -> list[StoredBatch]:
+        """Wait for enough, or for a flush; returns nothing when closed."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: (
+                    self._closed.is_set()
+                    or self._waiting_bytes >= self._write_bytes
+                    or (self._flushing and self._waiting)
+                )
+            )
+            if self._closed.is_set():
+                return []
+            taken = 0
+            size = 0
+            while taken < len(self._waiting) and (taken == 0 or size < self._write_bytes):
+                size += self._waiting[taken].size
+                taken += 1
+            batches, self._waiting = self._waiting[:taken], self._waiting[taken:]
+            self._waiting_bytes -= size
+            self._writing = True
+            self._changed.notify_all()
+            return batches
+
+    def _write(self, batches: list[StoredBatch]) -> None:
+        attempt = 0
+        while not self._closed.is_set():
+            began = time.perf_counter()
+            try:
+                report = self._writer.write(batches)
+            except SinkUnavailable as error:
+                attempt += 1
+                SINK_RETRIES.labels(self._name).inc()
+                _log.warning("store not available", store=self._name, attempt=attempt, error=str(error))
+                self._closed.wait(self._backoff(attempt))
+                continue
+            SINK_WRITE_SECONDS.labels(self._name).observe(time.perf_counter() - began)
+            EVENTS_STORED.labels(self._name).inc(report.events)
+            log_time = max((batch.log_time for batch in batches if batch.log_time is not None), default=None)
+            if log_time is not None:
+                EVENT_TO_STORED_SECONDS.labels(self._name).observe(
+                    max(0.0, time.time() - log_time.timestamp())
+                )
+            return

@@ -1,0 +1,1 @@
+"""The ClickHouse sink: rollups, distinct users, sessions, and a columnar copy of the events."""

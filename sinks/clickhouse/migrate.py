@@ -1,0 +1,60 @@
+"""Brings a ClickHouse database to this version's schema."""
+
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import DatabaseError
+
+from sinks.clickhouse.connect import connect, connection_arguments
+from sinks.errors import MigrationError
+from sinks.migrations import pending, read_migrations
+
+_CREATE = """
+CREATE TABLE IF NOT EXISTS schema_migrations (
+    name String, checksum String, applied_at DateTime('UTC') DEFAULT now()
+) ENGINE = MergeTree ORDER BY name
+"""
+_TABLE_EXISTS = 57
+
+
+def migrate_clickhouse(url: str) -> list[str]:
+    """Create the database if need be and apply what is missing.
+
+    ClickHouse has neither transactions over DDL nor locks: :mod:`sinks.migrate` holds PostgreSQL's
+    meanwhile, and a statement that finds its table in place (a migration that was killed half way)
+    goes on with the next.
+
+    Returns:
+        The names of the migrations applied now; empty if there was nothing to do.
+
+    Raises:
+        MigrationError: the database belongs to another version, or refuses a statement.
+        clickhouse_connect.driver.exceptions.OperationalError: the server cannot be reached.
+    """
+    migrations = read_migrations("sinks.clickhouse")
+    database = connection_arguments(url)["database"]
+    with connect(url, database="default") as client:
+        client.command("CREATE DATABASE IF NOT EXISTS {name:Identifier}", parameters={"name": database})
+    with connect(url) as client:
+        client.command(_CREATE)
+        todo = pending(migrations, _applied(client), "ClickHouse")
+        for migration in todo:
+            for statement in migration.statements:
+                _apply(client, statement)
+            client.insert(
+                "schema_migrations",
+                [[migration.name, migration.checksum]],
+                column_names=["name", "checksum"],
+            )
+    return [migration.name for migration in todo]
+
+
+def _applied(client: Client) -> dict[str, str]:
+    rows = client.query("SELECT DISTINCT name, checksum FROM schema_migrations").result_rows
+    return {str(name): str(checksum) for name, checksum in rows}
+
+
+def _apply(client: Client, statement: str) -> None:
+    try:
+        client.command(statement)
+    except DatabaseError as error:
+        if getattr(error, "code", None) != _TABLE_EXISTS:
+            raise MigrationError(f"ClickHouse refused a migration: {error}\n{statement}") from error

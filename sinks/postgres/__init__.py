@@ -1,0 +1,1 @@
+"""The PostgreSQL sink: raw events, rejected events, positions."""

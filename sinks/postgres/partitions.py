@@ -1,0 +1,73 @@
+"""Day partitions of ``events``: which are needed, and making them ahead of their rows."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import psycopg
+from psycopg import sql
+
+EPOCH = date(1970, 1, 1)
+DAYS_AHEAD = 2
+DAY_LIMIT = 31
+"""Age in days from which a day gets no partition of its own any more, but its month does."""
+# Any number that no other program is likely to lock.
+_LOCK = 0x5340_1107
+
+
+class DayPartitions:
+    """Remembers which partitions exist, so that a batch asks the database only about new days.
+
+    Days older than :data:`DAY_LIMIT` whose first event arrives now share their month's partition,
+    under the default partition ``events_past``: a client may send any past time, and tables for
+    each of its days would be tens of thousands. A day that is young gets its own, before any
+    event of it could have gone to the default partition, so the two never overlap.
+    """
+
+    def __init__(self) -> None:
+        self._known: set[str] = set()
+
+    def ensure(self, connection: psycopg.Connection, days: frozenset[int], today: date) -> None:
+        """Make the partitions that rows of ``days`` need, and those of the coming days.
+
+        Args:
+            connection: in autocommit mode; making a partition locks its parent for a moment.
+            days: days since 1970-01-01.
+            today: the current day, UTC.
+        """
+        wanted = {EPOCH + timedelta(days=day) for day in days}
+        wanted.update(today + timedelta(days=ahead) for ahead in range(DAYS_AHEAD + 1))
+        for day in sorted(wanted):
+            name = f"events_{day:%Y%m%d}"
+            if name in self._known:
+                continue
+            if self._exists(connection, name) or (today - day).days <= DAY_LIMIT:
+                _create(connection, "events", name, day, day + timedelta(days=1))
+                self._known.add(name)
+            else:
+                self._ensure_month(connection, day.replace(day=1))
+
+    def _ensure_month(self, connection: psycopg.Connection, month: date) -> None:
+        name = f"events_past_{month:%Y%m}"
+        if name not in self._known:
+            _create(connection, "events_past", name, month, (month + timedelta(days=31)).replace(day=1))
+            self._known.add(name)
+
+    @staticmethod
+    def _exists(connection: psycopg.Connection, name: str) -> bool:
+        row = connection.execute("SELECT to_regclass(%s) IS NOT NULL", [name]).fetchone()
+        return bool(row and row[0])
+
+
+def _create(connection: psycopg.Connection, parent: str, name: str, begin: date, end: date) -> None:
+    def literal(day: date) -> sql.Literal:
+        return sql.Literal(datetime(day.year, day.month, day.day, tzinfo=UTC).isoformat())
+
+    # The check repeats the partition's bounds in the form that lets PostgreSQL attach later days
+    # without reading this partition.
+    statement = sql.SQL(
+        "CREATE TABLE IF NOT EXISTS {name} PARTITION OF {parent} "
+        "(CHECK (timestamp >= {begin} AND timestamp < {end})) FOR VALUES FROM ({begin}) TO ({end})"
+    ).format(name=sql.Identifier(name), parent=sql.Identifier(parent), begin=literal(begin), end=literal(end))
+    with connection.transaction():
+        # IF NOT EXISTS does not keep two writers that create the same table at once apart.
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        connection.execute(statement)

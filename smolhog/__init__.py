@@ -1,0 +1,1 @@
+"""The command line, settings, telemetry, and the services that come embedded."""

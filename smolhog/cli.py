@@ -1,0 +1,63 @@
+"""The command line: which commands there are, and how they fail."""
+
+import logging
+import sys
+
+import typer
+
+from smolhog.commands_about import settings_command, version_command
+from smolhog.commands_doctor import doctor_command
+from smolhog.commands_import import import_command
+from smolhog.commands_keys import keys_app, projects_app
+from smolhog.commands_run import (
+    dataflow_command,
+    demo_command,
+    gateway_command,
+    migrate_command,
+    query_api_command,
+    up_command,
+)
+from smolhog.errors import SmolHogError
+from smolhog.reference import commands_page
+from smolhog.terminal import print_error
+
+app = typer.Typer(
+    name="smolhog",
+    help="SmolHog: product analytics on your own machine. New here? Run `smolhog demo`.",
+    epilog="All settings are environment variables: docs/settings.md.",
+    no_args_is_help=True,
+    add_completion=False,
+    # A bug shows Python's own traceback, without the values of local variables: they may be secrets.
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("up", epilog="Example: smolhog up --data ~/analytics")(up_command)
+app.command("demo", epilog="Example: smolhog demo --rate 1000 --seconds 60")(demo_command)
+app.command("import")(import_command)
+app.add_typer(projects_app, name="projects")
+app.add_typer(keys_app, name="keys")
+app.command("doctor", epilog="Example: smolhog doctor --json")(doctor_command)
+app.command("migrate", epilog="Example: smolhog migrate --wait 60")(migrate_command)
+app.command("version")(version_command)
+
+app.command("gateway", hidden=True)(gateway_command)
+app.command("dataflow", hidden=True, epilog="Example: smolhog dataflow --index 0 --total 2")(dataflow_command)
+app.command("query-api", hidden=True)(query_api_command)
+app.command("settings", hidden=True)(settings_command)
+
+
+@app.command("commands", hidden=True)
+def commands_command() -> None:
+    """Print docs/cli.md."""
+    sys.stdout.write(commands_page(typer.main.get_command(app)))
+
+
+def main() -> None:
+    """Run the command line; what a user can put right ends with a sentence and exit code 1."""
+    # What a driver logs about an error is in the error that we show.
+    logging.getLogger("clickhouse_connect").addHandler(logging.NullHandler())
+    try:
+        app(prog_name="smolhog")
+    except SmolHogError as error:
+        print_error(error)
+        sys.exit(1)

@@ -1,0 +1,40 @@
+"""`smolhog version`, and the hidden commands that print pages of the documentation."""
+
+import json
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated
+
+import typer
+
+from smolhog.options import JsonOption
+from smolhog.reference import settings_page, settings_rows
+
+
+def smolhog_version() -> str:
+    """Return the version that is installed."""
+    try:
+        return version("smolhog")
+    except PackageNotFoundError:
+        return "unknown (run from a folder, not installed)"
+
+
+def version_command() -> None:
+    """Show the version."""
+    sys.stdout.write(f"smolhog {smolhog_version()} (Python {platform.python_version()})\n")
+
+
+def settings_command(
+    *,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print docs/settings.md.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """List all settings."""
+    if markdown:
+        sys.stdout.write(settings_page())
+    elif as_json:
+        sys.stdout.write(json.dumps([list(row) for row in settings_rows()], indent=2) + "\n")
+    else:
+        for name, default, meaning in settings_rows():
+            sys.stdout.write(f"{name} [{default}]\n    {meaning}\n")

@@ -1,0 +1,139 @@
+"""`smolhog projects …` and `smolhog keys …`."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import psycopg
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from projects import registry
+from projects.errors import ProjectError
+from projects.keys import KeyKind
+from smolhog.errors import SetupRefused, SmolHogError
+from smolhog.options import DataOption, JsonOption
+from smolhog.settings_loading import load_settings
+from smolhog.stores import postgres_dsn, unreachable
+from smolhog.terminal import ERR, OUT
+
+projects_app = typer.Typer(
+    help="Make and list projects. A project keeps its events apart from all others.", no_args_is_help=True
+)
+keys_app = typer.Typer(
+    help="Make, list and revoke keys. A write key sends events, a read key asks about them.",
+    no_args_is_help=True,
+)
+
+ProjectArgument = Annotated[str, typer.Argument(help="Name or number of the project.", show_default=False)]
+
+
+@projects_app.command("create", epilog="Example: smolhog projects create shop")
+def create_project(
+    name: Annotated[str, typer.Argument(help="Name of the new project.", show_default=False)],
+    data: DataOption = None,
+) -> None:
+    """Make a project."""
+    if not name.strip() or len(name) > 100:
+        raise SmolHogError("a project's name has 1 to 100 characters", "Choose another name.")
+    with _database(data) as connection:
+        project = registry.create_project(connection, name.strip())
+    OUT.print(f'Project "{escape(project.name)}" has number {project.project_id}.')
+    OUT.print(f"Next: smolhog keys create {escape(project.name)} --kind write", style="dim")
+
+
+@projects_app.command("list", epilog="Example: smolhog projects list --json")
+def list_projects(*, data: DataOption = None, as_json: JsonOption = False) -> None:
+    """List all projects."""
+    with _database(data) as connection:
+        projects = registry.list_projects(connection)
+    if as_json:
+        _print_json(projects)
+        return
+    table = Table("number", "name", "made")
+    for project in projects:
+        table.add_row(
+            str(project.project_id), escape(project.name), f"{project.created_at:%Y-%m-%d %H:%M} UTC"
+        )
+    OUT.print(table)
+
+
+@keys_app.command(
+    "create", epilog="Example: smolhog keys create shop --kind write --name 'mobile app', then give it to the SDK."
+)
+def create_key(
+    project: ProjectArgument,
+    kind: Annotated[KeyKind, typer.Option(help="write: send events. read: query and dashboard.")],
+    name: Annotated[str, typer.Option(help="A name that tells what the key is for.")] = "",
+    data: DataOption = None,
+) -> None:
+    """Make a key and show it, this once.
+
+    Only the key goes to standard output, so that a script can keep it.
+    """
+    with _database(data) as connection:
+        found = registry.find_project(connection, project)
+        key = registry.create_key(connection, found.project_id, kind, name)
+    sys.stdout.write(f"{key.secret}\n")
+    sys.stdout.flush()
+    ERR.print(
+        f'This {kind.value} key opens the project "{escape(found.name)}". Keep it now: '
+        "it is stored as a hash and cannot be shown again."
+    )
+
+
+@keys_app.command("list", epilog="Example: smolhog keys list")
+def list_keys(*, data: DataOption = None, as_json: JsonOption = False) -> None:
+    """List all keys by their last four characters; the secrets are not stored."""
+    with _database(data) as connection:
+        keys = registry.list_keys(connection)
+    if as_json:
+        _print_json(keys)
+        return
+    table = Table("number", "project", "kind", "name", "ends with", "made", "revoked")
+    for key in keys:
+        table.add_row(
+            str(key.key_id),
+            escape(key.project),
+            key.kind,
+            escape(key.name),
+            key.hint,
+            f"{key.created_at:%Y-%m-%d %H:%M} UTC",
+            "" if key.revoked_at is None else f"{key.revoked_at:%Y-%m-%d %H:%M} UTC",
+        )
+    OUT.print(table)
+
+
+@keys_app.command("revoke", epilog="Example: smolhog keys revoke 3")
+def revoke_key(
+    key: Annotated[int, typer.Argument(help="Number of the key, from `smolhog keys list`.", show_default=False)],
+    data: DataOption = None,
+) -> None:
+    """Revoke a key; within five seconds nothing accepts it any more."""
+    with _database(data) as connection:
+        registry.revoke_key(connection, key)
+    OUT.print(f"Key {key} is revoked.")
+
+
+@contextmanager
+def _database(data: Path | None) -> Iterator[psycopg.Connection]:
+    try:
+        with psycopg.connect(
+            postgres_dsn(load_settings(data)), connect_timeout=5, options="-c timezone=UTC"
+        ) as connection:
+            yield connection
+    except ProjectError as error:
+        raise SmolHogError(f"{error}") from error
+    except psycopg.errors.UndefinedTable as error:
+        raise SetupRefused("the database has no tables of SmolHog yet", "Run `smolhog migrate`.") from error
+    except psycopg.OperationalError as error:
+        raise unreachable("PostgreSQL", error) from error
+
+
+def _print_json(rows: list[Any]) -> None:
+    sys.stdout.write(json.dumps([asdict(row) for row in rows], default=str, indent=2) + "\n")

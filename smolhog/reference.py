@@ -1,0 +1,106 @@
+"""The reference pages of the documentation, written from the code that they describe."""
+
+from typing import Any
+
+from smolhog.settings import Settings
+from smolhog.settings_loading import OTHER_VARIABLES, variable
+
+_SETTINGS_HEAD = """\
+# Settings
+
+Written by `smolhog settings --markdown`; a test keeps it complete.
+
+Every process reads the same settings: from the environment, then from a TOML file (`smolhog.toml` in
+the current folder, or the one that `SMOLHOG_CONFIG` names; there the names are in small letters
+without `SMOLHOG_`), then the defaults below. `--data` on the command line beats them all.
+
+| environment variable | default | meaning |
+|---|---|---|
+"""
+_CLI_HEAD = """\
+# Command line
+
+Written by `smolhog commands`; a test keeps it complete. `smolhog COMMAND --help` says the same.
+
+Exit codes: 0 done; 1 not done, with one sentence that says why and what to do; 2 the command line
+itself is wrong; 130 interrupted.
+"""
+
+
+def settings_rows() -> list[tuple[str, str, str]]:
+    """Return name, default and meaning of each setting, in the order of their definition."""
+    return [
+        (variable(name), _default(field.default), field.description or "")
+        for name, field in Settings.model_fields.items()
+    ]
+
+
+def settings_page() -> str:
+    """Return docs/settings.md."""
+    lines = [f"| `{name}` | {_code(default)} | {_cell(meaning)} |" for name, default, meaning in settings_rows()]
+    others = [f"| `{name}` | {_cell(meaning)} |" for name, meaning in OTHER_VARIABLES.items()]
+    return (
+        _SETTINGS_HEAD
+        + "\n".join(lines)
+        + "\n\nThese variables are no settings of the pipeline:\n\n| environment variable | meaning |\n|---|---|\n"
+        + "\n".join(others)
+        + "\n"
+    )
+
+
+def commands_page(command: Any) -> str:
+    """Return docs/cli.md.
+
+    Args:
+        command: the command group, as ``typer.main.get_command`` returns it.
+    """
+    return _CLI_HEAD + "".join(_command_section(path, found) for path, found in walk(command))
+
+
+def walk(command: Any, path: str = "smolhog") -> list[tuple[str, Any]]:
+    """Return all commands below a group with their full names, the hidden ones last."""
+    found = []
+    for name, child in sorted(command.commands.items(), key=lambda item: item[1].hidden):
+        full = f"{path} {name}"
+        found += walk(child, full) if hasattr(child, "commands") else [(full, child)]
+    return found
+
+
+def _command_section(path: str, command: Any) -> str:
+    words = [path]
+    rows = []
+    for parameter in command.params:
+        if parameter.param_type_name == "argument":
+            words.append(parameter.name.upper())
+            rows.append((parameter.name.upper(), parameter.help or ""))
+        elif "--help" not in parameter.opts:
+            names = ", ".join(f"`{name}`" for name in (*parameter.opts, *parameter.secondary_opts))
+            default = "" if parameter.default in (None, False, "", ()) else f" [default: {parameter.default}]"
+            rows.append((names, (parameter.help or "") + default))
+    hidden = "\n\nStarted by `smolhog up` and by compose, seldom by hand." if command.hidden else ""
+    text = f"\n## `{' '.join(words)}`\n\n{_paragraphs(command.help)}{hidden}\n"
+    if rows:
+        text += "\n| | |\n|---|---|\n" + "".join(f"| {name} | {_cell(meaning)} |\n" for name, meaning in rows)
+    if command.epilog:
+        text += f"\n{command.epilog}\n"
+    return text
+
+
+def _paragraphs(text: str | None) -> str:
+    return "\n\n".join(" ".join(part.split()) for part in (text or "").split("\n\n")).strip()
+
+
+def _default(value: object) -> str:
+    if value is None:
+        return "not set"
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    return str(value)
+
+
+def _code(default: str) -> str:
+    return default if default == "not set" else f"`{default}`"
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")

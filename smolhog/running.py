@@ -1,0 +1,78 @@
+"""`smolhog up`: a data folder, a stack in it, until somebody says stop."""
+
+import asyncio
+import webbrowser
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from smolhog.child import Notice
+from smolhog.data_folder import FolderLock, make_folder
+from smolhog.first_keys import ProjectKeys, ensure_first_project
+from smolhog.settings import Settings
+from smolhog.stack import resolve, set_umask, start_stack
+from smolhog.stores import postgres_dsn
+from smolhog.supervisor import StopRequested, Supervisor
+from smolhog.terminal import OUT, NoticePrinter, print_first_keys
+from smolhog.urls import gateway_url, query_url
+
+
+@asynccontextmanager
+async def running_stack(
+    settings: Settings,
+    notify: Callable[[Notice], None],
+    prepare: Callable[[Settings], None],
+    *,
+    verbose: bool = False,
+) -> AsyncIterator[tuple[Supervisor, Settings]]:
+    """Run the whole stack while the block runs.
+
+    Args:
+        settings: as read.
+        notify: told of whatever happens to a process.
+        prepare: see :func:`smolhog.stack.start_stack`.
+        verbose: pass on all output of the processes.
+
+    Yields:
+        The supervisor, and the settings with the ports that were chosen.
+
+    Raises:
+        SmolHogError: the stack cannot be started.
+        StopRequested: a signal came while it was starting.
+    """
+    set_umask()
+    folder = make_folder(settings.data)
+    lock = await asyncio.to_thread(FolderLock.take, folder)
+    try:
+        resolved = resolve(settings, folder)
+        async with Supervisor(lock, notify, verbose=verbose) as supervisor:
+            await start_stack(supervisor, resolved, prepare)
+            yield supervisor, resolved
+    finally:
+        lock.release()
+
+
+async def run_up(settings: Settings, *, verbose: bool, open_browser: bool) -> None:
+    """Start everything, say where it is, and wait for a signal."""
+    made: list[ProjectKeys] = []
+
+    def prepare(resolved: Settings) -> None:
+        keys = ensure_first_project(postgres_dsn(resolved))
+        if keys is not None:
+            made.append(keys)
+
+    OUT.print(f"SmolHog starts on {settings.data.absolute()}")
+    printer = NoticePrinter(OUT, verbose=verbose)
+    try:
+        async with running_stack(settings, printer, prepare, verbose=verbose) as (supervisor, resolved):
+            for keys in made:
+                print_first_keys(keys)
+            OUT.print(f"  gateway    {gateway_url(resolved)}   (WebSocket /v1/stream, HTTP /v1/batch)")
+            OUT.print(f"  dashboard  {query_url(resolved)}   (query API under /analytics)")
+            OUT.print(f"  logs       {supervisor.logs}")
+            OUT.print("Ready. Ctrl-C stops everything; nothing that was acknowledged is lost.")
+            if open_browser:
+                await asyncio.to_thread(webbrowser.open, query_url(resolved))
+            await supervisor.stop_requested.wait()
+            OUT.print("Stopping; a second Ctrl-C kills.")
+    except StopRequested:
+        OUT.print("Stopped while starting.")

@@ -1,0 +1,181 @@
+"""Settings: one frozen object a process, read from the environment and from a file.
+
+Nothing else reads the environment. ``docs/settings.md`` is the table of all of them; a test keeps
+it complete. Precedence: environment, then ``SMOLHOG_CONFIG`` (a TOML file, ``smolhog.toml`` in the
+current folder by default), then the defaults below.
+"""
+
+import os
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, PostgresDsn, UrlConstraints
+from pydantic_core import Url
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from schemas.limits import Limits
+from smolhog.embedded.postgres_cluster import Cluster
+
+AmqpUrl = Annotated[Url, UrlConstraints(allowed_schemes=["amqp", "amqps"])]
+HttpUrl = Annotated[Url, UrlConstraints(allowed_schemes=["http", "https"])]
+
+
+class Settings(BaseSettings):
+    """Every setting of SmolHog; the environment variable is the name in capitals after ``SMOLHOG_``."""
+
+    model_config = SettingsConfigDict(env_prefix="SMOLHOG_", frozen=True, extra="forbid")
+
+    data: Path = Field(
+        default=Path("smolhog-data"),
+        description="The one folder that holds all state: embedded services, dedup index, recovery store.",
+    )
+
+    postgres_url: PostgresDsn | None = Field(
+        default=None, description="PostgreSQL 15 or newer. Not set: the embedded one."
+    )
+    clickhouse_url: HttpUrl | None = Field(
+        default=None,
+        description="ClickHouse 24.8 or newer over HTTP, with user, password and database. "
+        "Not set: the embedded engine.",
+    )
+    amqp_url: AmqpUrl | None = Field(
+        default=None,
+        description="RabbitMQ 3.10 or newer, which then holds the event log. "
+        "Not set: SQLite in the data folder.",
+    )
+
+    gateway_host: str = Field(default="127.0.0.1", description="Address that the gateway listens on.")
+    gateway_port: int = Field(default=8400, ge=0, le=65535, description="Port of the gateway.")
+    query_host: str = Field(default="127.0.0.1", description="Address that the query API listens on.")
+    query_port: int = Field(default=8401, ge=0, le=65535, description="Port of the query API.")
+    postgres_port: int = Field(
+        default=8402, ge=1, le=65535, description="Loopback port of the embedded PostgreSQL."
+    )
+    clickhouse_port: int = Field(
+        default=8403, ge=1, le=65535, description="Loopback port of the embedded ClickHouse engine."
+    )
+    metrics_port: int = Field(
+        default=8410,
+        ge=0,
+        le=65535,
+        description="First loopback port of the dataflow processes' metrics; the next process takes the next one.",
+    )
+    cors_origins: tuple[str, ...] = Field(
+        default=("*",), description="Origins whose pages may send events; `*` for all."
+    )
+
+    partitions: int = Field(
+        default=4, ge=1, le=1024, description="Partitions of the event log. Fixed once the log exists."
+    )
+    log_retention_bytes: int = Field(
+        default=4 * 1024**3, ge=1024**2, description="Size at which a partition forgets its oldest messages."
+    )
+    log_retention_hours: int = Field(
+        default=7 * 24, ge=1, description="Age at which a partition forgets its oldest messages."
+    )
+
+    max_frame_bytes: int = Field(
+        default=Limits().frame_bytes, ge=1024, description="Largest frame or request body, decompressed."
+    )
+    max_batch_events: int = Field(
+        default=Limits().batch_events, ge=1, description="Most events in one batch."
+    )
+    max_event_bytes: int = Field(
+        default=Limits().event_bytes, ge=256, description="Largest JSON of one event's properties."
+    )
+    gateway_buffer_bytes: int = Field(
+        default=64 * 1024**2,
+        ge=1024**2,
+        description="Bytes that the gateway holds between a client and the log's confirmation; "
+        "more makes it ask clients to slow down.",
+    )
+
+    dataflow_processes: int = Field(
+        default=1, ge=1, description="Dataflow processes that `smolhog up` starts; they share the partitions."
+    )
+    epoch_seconds: float = Field(
+        default=0.5, gt=0, le=60, description="Time between two snapshots of a dataflow."
+    )
+    rollup_grace_seconds: int = Field(
+        default=120,
+        ge=0,
+        description="Log time after the end of a bucket at which its cells are closed. "
+        "Later events still count.",
+    )
+    breakdown_values: int = Field(
+        default=100,
+        ge=1,
+        description="Values of one property that an event's bucket tells apart in each partition; "
+        "the rest counts as `$other`.",
+    )
+    dedup_days: int = Field(default=8, ge=7, description="Days for which a repeated event id is recognised.")
+    geoip_file: Path | None = Field(
+        default=None, description="MaxMind DB file (City or Country) for `$country`, `$region`, `$city`."
+    )
+
+    log_level: str = Field(
+        default="info", pattern="^(debug|info|warning|error)$", description="Least level logged."
+    )
+    log_json: bool | None = Field(
+        default=None, description="Logs as JSON lines. Not set: unless standard error is a terminal."
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Put the TOML file behind the environment."""
+        del dotenv_settings, file_secret_settings
+        file = Path(os.environ.get("SMOLHOG_CONFIG", "smolhog.toml"))
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, file)
+
+    @cached_property
+    def limits(self) -> Limits:
+        """What one client may send at once."""
+        return Limits(
+            frame_bytes=self.max_frame_bytes,
+            batch_events=self.max_batch_events,
+            event_bytes=self.max_event_bytes,
+        )
+
+    @property
+    def log_retention(self) -> timedelta:
+        """Age at which a partition of the event log forgets its oldest messages."""
+        return timedelta(hours=self.log_retention_hours)
+
+    @property
+    def postgres_dsn(self) -> str:
+        """Where PostgreSQL is: the URL given, or the embedded one's.
+
+        Raises:
+            FolderUnusableError: the embedded one was never started in this data folder.
+        """
+        if self.postgres_url is not None:
+            return str(self.postgres_url)
+        return Cluster(self.data.absolute() / "postgres").url()
+
+    @property
+    def clickhouse_dsn(self) -> str:
+        """Where ClickHouse is: the URL given, or the embedded engine's."""
+        if self.clickhouse_url is not None:
+            return str(self.clickhouse_url)
+        return f"http://127.0.0.1:{self.clickhouse_port}/smolhog"
+
+    @property
+    def event_log_url(self) -> str:
+        """Where the event log is: the broker given, or SQLite files in the data folder."""
+        if self.amqp_url is not None:
+            return str(self.amqp_url)
+        return f"sqlite:///{(self.data / 'log').absolute()}"

@@ -1,0 +1,41 @@
+"""Where the stores are, and what to say when one does not answer."""
+
+from smolhog.embedded.errors import FolderUnusableError
+from smolhog.errors import ServiceUnreachable
+from smolhog.settings import Settings
+
+
+def postgres_dsn(settings: Settings) -> str:
+    """Return where PostgreSQL is.
+
+    Raises:
+        ServiceUnreachable: it is the embedded one, and it was never started in this data folder.
+    """
+    try:
+        return settings.postgres_dsn
+    except FolderUnusableError as error:
+        raise ServiceUnreachable(
+            f"nothing was ever started in the data folder {settings.data.absolute()}",
+            "Start it with `smolhog up`, or name the right folder with --data or SMOLHOG_DATA.",
+        ) from error
+
+
+def unreachable(store: str, error: Exception) -> ServiceUnreachable:
+    """Turn a driver's error into one sentence and what to do.
+
+    Args:
+        store: PostgreSQL or ClickHouse.
+        error: what the driver raised.
+    """
+    return ServiceUnreachable(
+        f"{store} does not answer: {reason_of(error)}",
+        f"Start it (`smolhog up` starts the embedded one), or correct SMOLHOG_{store.upper()}_URL; "
+        "`smolhog doctor` checks all services.",
+    )
+
+
+def reason_of(error: BaseException) -> str:
+    """Return the innermost reason of an error in one line: what a driver wrapped says more than its wrapping."""
+    while error.__cause__ is not None or error.__context__ is not None:
+        error = error.__cause__ or error.__context__  # type: ignore[assignment] - one of them is not None
+    return " ".join(str(error).split()) or type(error).__name__

@@ -13,7 +13,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from msgspec import Struct
 
-from ingest_gateway.native import DecodedBatch, decode_exactly
+from ingest_gateway.batch import DecodedBatch, decode_exactly
 from schemas.limits import Limits
 from schemas.properties import Rejection, check_text
 from schemas.reasons import RejectReason

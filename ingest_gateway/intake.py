@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from ingest_gateway.batch import DecodedBatch
 from ingest_gateway.errors import Refusal
 from ingest_gateway.gather import Gatherer, Header, Settled
-from ingest_gateway.native import DecodedBatch
 from schemas.wire import Verdict
 from smolhog import metrics
 

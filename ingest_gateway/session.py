@@ -17,8 +17,9 @@ from enum import Enum, IntEnum, auto
 
 import msgspec
 
+from ingest_gateway.batch import DecodedBatch, kept_frame
 from ingest_gateway.errors import FrameError, Refusal
-from ingest_gateway.native import DecodedBatch, NativeDecoder, kept_frame
+from ingest_gateway.native import NativeDecoder
 from projects.keys import Key
 from schemas.limits import Limits
 from schemas.reasons import RejectReason
@@ -176,13 +177,13 @@ class Session:
         """Encode a frame as the client asked for."""
         return Send(_encode_packed(frame) if self._encoding == "msgpack" else _encode_json(frame).decode())
 
-    def _keep_and_close(self, data: bytes, refused: FrameError, error: Error, code: CloseCode) -> list[Action]:
+    def _keep_and_close(
+        self, data: bytes, refused: FrameError, error: Error, code: CloseCode
+    ) -> list[Action]:
         self.state = State.CLOSED
         return [Store(kept_frame(data, refused), error), Close(code, error.code)]
 
-    def _fail(
-        self, code: Refusal, message: str, close: CloseCode = CloseCode.PROTOCOL_ERROR
-    ) -> list[Action]:
+    def _fail(self, code: Refusal, message: str, close: CloseCode = CloseCode.PROTOCOL_ERROR) -> list[Action]:
         if self.state is State.CLOSED:
             return []
         self.state = State.CLOSED

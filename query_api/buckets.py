@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from enum import StrEnum
 from functools import cached_property
+from itertools import pairwise
 
 
 class Interval(StrEnum):
@@ -68,7 +69,7 @@ class Buckets:
         with the last run that starts at or before ``t``.
         """
         runs: list[Run] = []
-        for start, end in zip(self.bounds, self.bounds[1:], strict=False):
+        for start, end in pairwise(self.bounds):
             if not runs or runs[-1].step != end - start:
                 runs.append(Run(start, end - start))
         return tuple(runs)

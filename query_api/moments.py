@@ -11,8 +11,8 @@ EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(2106, 1, 1, tzinfo=UTC)
 """Rollups keep a bucket's start in 32 bits."""
 
-_AGO = re.compile(r"-(\d{1,6})([mhdw])")
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_AGO = re.compile(r"-([0-9]{1,6})([mhdw])")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _MINUTES_OR_HOURS = ("m", "h")
 _FORMS = (

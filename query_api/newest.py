@@ -16,7 +16,7 @@ _HOUR = 3600
 # How far before the newest hour to look, in turn: the table is sorted by day, and within a day not
 # by time, so a question costs what the days that it looks at hold.
 _REACH_HOURS = (0, 24, 10 * 24, 100 * 24)
-_CURSOR = re.compile(r"(\d{1,16})\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
+_CURSOR = re.compile(r"([0-9]{1,16})\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 # Later than any event, and within what ClickHouse's times can say.
 _END = (9_000_000_000_000_000, "ffffffff-ffff-ffff-ffff-ffffffffffff")
 

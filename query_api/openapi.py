@@ -39,10 +39,10 @@ def openapi_document(version: str) -> Schema:
     )
     paths: Schema = {}
     for path, name, summary, parameters, answer in _ROUTES:
-        paths[path] = {"get": _operation(name, summary, parameters, answer)}
-    for alias, target in (("/api/analytics/stats", "stats"), ("/api/analytics/events", "events")):
-        operation = paths[f"/analytics/{target}"]["get"]
-        paths[alias] = {"get": {**operation, "operationId": f"api_{target}"}}
+        operation = _operation(name, summary, parameters, answer)
+        paths[path] = {"get": operation}
+        # SmolHog's first SDK knows the routes under both names.
+        paths[f"/api{path}"] = {"get": {**operation, "operationId": f"api_{name}"}}
     return {
         "openapi": "3.1.0",
         "info": {

@@ -1,7 +1,10 @@
 """Serves the query API until it is told to stop."""
 
+import asyncio
+import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import structlog
@@ -14,6 +17,7 @@ from query_api.columns import QueryLimits
 _log = structlog.get_logger()
 # A question ends within the time limit of one query; then nobody is left waiting.
 _GRACE_SECONDS = 15
+_STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
 async def serve(
@@ -58,7 +62,7 @@ async def serve(
         if port_file is not None:
             _write_port(port_file, bound)
         _log.info("query api listens", host=host, port=bound)
-        server = uvicorn.Server(
+        server = _Server(
             uvicorn.Config(
                 app,
                 access_log=False,
@@ -69,6 +73,22 @@ async def serve(
         )
         await server.serve(sockets=[listener])
     _log.info("query api stopped", port=bound)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, but for what it does with signals: it would end the process before its owner cleans up."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop at SIGINT and SIGTERM, and leave it at that; a second one does not wait for open questions."""
+        loop = asyncio.get_running_loop()
+        for number in _STOPPING:
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in _STOPPING:
+                loop.remove_signal_handler(number)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -54,7 +54,12 @@ def check_python() -> list[Check]:
 def check_variables() -> list[Check]:
     """Look for variables that were meant to be settings."""
     return [
-        Check("settings", Status.WARN, f"{name} is set, but there is no such setting{suggestion(name)}", "Correct it.")
+        Check(
+            "settings",
+            Status.WARN,
+            f"{name} is set, but there is no such setting{suggestion(name)}",
+            "Correct it.",
+        )
         for name in unknown_variables()
     ] or [Check("settings", Status.OK, "all settings can be read")]
 
@@ -112,13 +117,14 @@ def check_running(settings: Settings) -> list[Check]:
     folder = settings.data.absolute()
     if is_held(folder):
         return [Check("smolhog up", Status.OK, f"runs (pid {read_holder(folder)})")]
-    checks = [Check("smolhog up", Status.WARN, "does not run on this folder", "Start it with `smolhog up`.")]
-    for wanted in wanted_ports(settings):
-        if wanted.port != 0 and (problem := port_problem(wanted)) is not None:
-            checks.append(
-                Check("port", Status.WARN, problem, f"Stop the other program, or set {wanted.setting}.")
-            )
-    return checks
+    return [
+        Check("smolhog up", Status.WARN, "does not run on this folder", "Start it with `smolhog up`."),
+        *(
+            Check("port", Status.WARN, problem, f"Stop the other program, or set {wanted.setting}.")
+            for wanted in wanted_ports(settings)
+            if wanted.port != 0 and (problem := port_problem(wanted)) is not None
+        ),
+    ]
 
 
 def check_servers(settings: Settings) -> list[Check]:

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from smolhog.child_output import ChildOutput, OutputPipe, RotatingLog
+from smolhog.errors import StartFailed
 from smolhog.restarts import RestartCounter, RestartPolicy
 
 READY_POLL_SECONDS = 0.05
@@ -32,6 +33,9 @@ class ChildSpec:
     """A child that is not ready by then is reported as slow, once, and waited for."""
     stop_timeout_seconds: float = 15.0
     """From SIGTERM to SIGKILL."""
+    fails_after: int | None = None
+    """Quick crashes without ever having been ready after which the start as a whole fails: for what
+    nobody else can put right meanwhile. ``None`` for never."""
 
 
 class NoticeKind(StrEnum):
@@ -93,6 +97,8 @@ class Child:
     ) -> None:
         self.spec = spec
         self.ready = asyncio.Event()
+        self.started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Done at the first readiness; raises StartFailed where ``spec.fails_after`` says so."""
         self._log = log
         self._notify_all = notify
         self._registry = registry
@@ -122,6 +128,7 @@ class Child:
     async def stop(self) -> None:
         """Ask the process to end, kill its group when it takes too long. Returns when it is gone."""
         self._stopping.set()
+        self.started.cancel()
         process = self._process
         if process is None or process.returncode is not None:
             return
@@ -147,6 +154,7 @@ class Child:
 
     async def _run_once(self, started: float) -> int:
         self._notify(NoticeKind.STARTING, "starting")
+        self._output.begin()
         pipe = await OutputPipe.open()
         try:
             process = await asyncio.create_subprocess_exec(
@@ -207,6 +215,8 @@ class Child:
                 )
             await asyncio.sleep(READY_POLL_SECONDS)
         self.ready.set()
+        if not self.started.done():
+            self.started.set_result(None)
         self._notify(NoticeKind.READY, f"ready after {time.monotonic() - started:.1f} s")
 
     async def _is_ready(self) -> bool:
@@ -218,6 +228,13 @@ class Child:
 
     async def _wait_to_restart(self, code: int, ran_seconds: float) -> None:
         restart = self._restarts.on_exit(ran_seconds)
+        limit = self.spec.fails_after
+        if limit is not None and restart.quick_crashes >= limit and not self.started.done():
+            self.started.set_exception(
+                StartFailed(self.spec.name, describe_exit(code), self._output.last_lines, self._log.file)
+            )
+            await self._stopping.wait()
+            return
         when = "now" if restart.delay_seconds == 0 else f"in {restart.delay_seconds:.3g} s"
         ended = f"ended after {ran_seconds:.1f} s ({describe_exit(code)}); starting it again {when}"
         if restart.report:

@@ -13,7 +13,8 @@ LAST_LINES = 15
 # asyncio's StreamReader gives up on longer lines; a traceback's line is never near this.
 LINE_BYTES = 256 * 1024
 
-_JSON_ERROR = re.compile(rb'"level":\s*"(error|critical)"')
+# As JSON, and as structlog prints it for people.
+_ERROR = re.compile(rb'"level":\s*"(error|critical)"|^\S+ \S+ \[(error|critical) *\]')
 
 
 class OutputPipe:
@@ -111,8 +112,12 @@ class ChildOutput:
 
     @property
     def last_lines(self) -> tuple[str, ...]:
-        """The newest lines, oldest first."""
+        """The newest lines since :meth:`begin`, oldest first, as a person reads them."""
         return tuple(self._last)
+
+    def begin(self) -> None:
+        """A new process starts: what the last one said does not explain this one's end."""
+        self._last.clear()
 
     async def pump(self, stream: asyncio.StreamReader) -> None:
         """Read until the child closes its output."""
@@ -125,16 +130,16 @@ class ChildOutput:
             if not line:
                 return
             self._log.write(line if line.endswith(b"\n") else line + b"\n")
-            text = line.decode("utf-8", "replace").rstrip()
+            text = readable(line.decode("utf-8", "replace").rstrip())
             self._last.append(text)
             is_error = looks_like_error(line)
             if self._verbose or is_error:
-                self._on_line(readable(text), is_error)
+                self._on_line(text, is_error)
 
 
 def looks_like_error(line: bytes) -> bool:
     """Whether a line of one of our children should be seen by a person in any case."""
-    return bool(_JSON_ERROR.search(line)) or b" PANIC: " in line
+    return bool(_ERROR.search(line)) or b" PANIC: " in line
 
 
 def readable(line: str) -> str:

@@ -64,7 +64,8 @@ def list_projects(*, data: DataOption = None, as_json: JsonOption = False) -> No
 
 
 @keys_app.command(
-    "create", epilog="Example: smolhog keys create shop --kind write --name 'mobile app', then give it to the SDK."
+    "create",
+    epilog="Example: smolhog keys create shop --kind write --name 'mobile app', then give it to the SDK.",
 )
 def create_key(
     project: ProjectArgument,
@@ -111,7 +112,9 @@ def list_keys(*, data: DataOption = None, as_json: JsonOption = False) -> None:
 
 @keys_app.command("revoke", epilog="Example: smolhog keys revoke 3")
 def revoke_key(
-    key: Annotated[int, typer.Argument(help="Number of the key, from `smolhog keys list`.", show_default=False)],
+    key: Annotated[
+        int, typer.Argument(help="Number of the key, from `smolhog keys list`.", show_default=False)
+    ],
     data: DataOption = None,
 ) -> None:
     """Revoke a key; within five seconds nothing accepts it any more."""

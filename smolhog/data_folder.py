@@ -16,12 +16,14 @@ _POLL_SECONDS = 0.1
 def make_folder(folder: Path) -> Path:
     """Create the data folder, readable by its owner only, and return its absolute path.
 
+    Under root others may pass through it: the embedded PostgreSQL then runs as another user.
+
     Raises:
         FolderUnusable: it cannot be created or written.
     """
     folder = folder.absolute()
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise FolderUnusable(
             f"the data folder {folder} cannot be created: {error.strerror}",

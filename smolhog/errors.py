@@ -7,6 +7,7 @@
     |-- AlreadyRunning            another SmolHog holds the data folder
     |-- FolderUnusable            the data folder cannot be made or written
     |-- PortTaken                 another program listens where SmolHog should
+    |-- StartFailed               one of our processes cannot be started
     |-- ServiceUnreachable        a service that was asked for does not answer; retryable
     |-- SetupRefused              a service answered, and cannot be used as it is
     `-- ExtraMissing              a part of SmolHog that was not installed
@@ -60,6 +61,22 @@ class FolderUnusable(SmolHogError):
 
 class PortTaken(SmolHogError):
     """Another program listens where SmolHog should."""
+
+
+class StartFailed(SmolHogError):
+    """One of our processes ended again and again and was never ready.
+
+    Args:
+        name: of the process.
+        how: how it ended last.
+        lines: what it said last.
+        log: where it said more.
+    """
+
+    def __init__(self, name: str, how: str, lines: tuple[str, ...], log: Path) -> None:
+        super().__init__(
+            "\n".join((f"{name} cannot be started ({how}); it said:", *lines)), f"Its log: {log}"
+        )
 
 
 class ServiceUnreachable(SmolHogError):

@@ -7,11 +7,23 @@ end at SIGTERM after finishing what they hold, and may be killed at any moment.
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
+from functools import partial
+from queue import SimpleQueue
+from threading import Thread
 
+import structlog
+from prometheus_client import start_http_server
+
+from event_log.opening import open_event_log
+from event_log.port import EventLog, Retention
 from projects.directory import KeyDirectory
+from smolhog.errors import SettingsInvalid
 from smolhog.logs import configure_logs
 from smolhog.settings import Settings
 from smolhog.stores import postgres_dsn
+
+_log = structlog.get_logger()
 
 
 def run_gateway(settings: Settings) -> None:
@@ -34,29 +46,70 @@ def run_dataflow(settings: Settings, index: int, total: int) -> None:
         index: which process this is, from 0.
         total: how many there are.
     """
-    from dataflows.run import run_dataflow as run  # noqa: PLC0415
-
     configure_logs(settings.log_level, as_json=settings.log_json, process=f"dataflow-{index}")
-    run(settings, index, total)
+    partitions = range(index, settings.partitions, total)
+    if not partitions:
+        raise SettingsInvalid(
+            f"SMOLHOG_DATAFLOW_PROCESSES: process {index} of {total} has nothing to do, "
+            f"the event log has {settings.partitions} partitions",
+            "Run at most as many dataflow processes as there are partitions.",
+        )
+    start_http_server(settings.metrics_port + index, "127.0.0.1")
+    # A flow keeps its thread to itself: the partitions share nothing but this process.
+    ended: SimpleQueue[Exception | None] = SimpleQueue()
+    for partition in partitions:
+        Thread(
+            target=_run_flow, args=(settings, partition, ended), name=f"flow-{partition}", daemon=True
+        ).start()
+    _log.info("dataflow runs", partitions=list(partitions))
+    # A flow has no end but a failure. It takes the process along, which is then started afresh.
+    failure = ended.get()
+    raise failure if failure is not None else RuntimeError("a dataflow ended by itself")
+
+
+def _run_flow(settings: Settings, partition: int, ended: "SimpleQueue[Exception | None]") -> None:
+    # Not at the top: a process carries the room that it runs, and no other.
+    from dataflows.run import DataflowOptions, run_dataflow  # noqa: PLC0415
+
+    options = DataflowOptions(
+        partition=partition,
+        open_log=partial(_open_log, settings),
+        postgres_dsn=postgres_dsn(settings),
+        clickhouse_url=settings.clickhouse_dsn,
+        folder=settings.data / "dataflow",
+        limits=settings.limits,
+        epoch=timedelta(seconds=settings.epoch_seconds),
+        grace_seconds=settings.rollup_grace_seconds,
+        breakdown_values=settings.breakdown_values,
+        dedup_days=settings.dedup_days,
+        geoip_file=settings.geoip_file,
+    )
+    failure: Exception | None = None
+    try:
+        run_dataflow(options)
+    except Exception as error:  # noqa: BLE001 - handed to the main thread, which raises it
+        failure = error
+    ended.put(failure)
 
 
 async def _serve_gateway(settings: Settings) -> None:
-    from event_log.opening import open_event_log  # noqa: PLC0415 - one room a process
-    from event_log.port import Retention  # noqa: PLC0415
+    from ingest_gateway.app import create_app  # noqa: PLC0415 - one room a process
     from ingest_gateway.server import serve  # noqa: PLC0415
 
-    log = await open_event_log(
-        settings.event_log_url,
-        partitions=settings.partitions,
-        retention=Retention(settings.log_retention_bytes, settings.log_retention),
-    )
+    log = await _open_log(settings)
     with _keys(settings, "gateway") as keys:
-        await serve(
+        app = create_app(
             log=log,
             keys=keys,
+            keys_ready=lambda: keys.ready,
             limits=settings.limits,
             cors_origins=settings.cors_origins,
             buffer_bytes=settings.gateway_buffer_bytes,
+        )
+        await serve(
+            app,
+            event_log=log,
+            limits=settings.limits,
             host=settings.gateway_host,
             port=settings.gateway_port,
         )
@@ -75,6 +128,14 @@ async def _serve_query_api(settings: Settings) -> None:
             port=settings.query_port,
             cors_origins=settings.cors_origins,
         )
+
+
+async def _open_log(settings: Settings) -> EventLog:
+    return await open_event_log(
+        settings.event_log_url,
+        partitions=settings.partitions,
+        retention=Retention(settings.log_retention_bytes, settings.log_retention),
+    )
 
 
 @contextmanager

@@ -37,7 +37,9 @@ def settings_rows() -> list[tuple[str, str, str]]:
 
 def settings_page() -> str:
     """Return docs/settings.md."""
-    lines = [f"| `{name}` | {_code(default)} | {_cell(meaning)} |" for name, default, meaning in settings_rows()]
+    lines = [
+        f"| `{name}` | {_code(default)} | {_cell(meaning)} |" for name, default, meaning in settings_rows()
+    ]
     others = [f"| `{name}` | {_cell(meaning)} |" for name, meaning in OTHER_VARIABLES.items()]
     return (
         _SETTINGS_HEAD

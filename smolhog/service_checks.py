@@ -84,7 +84,10 @@ def check_clickhouse(settings: Settings) -> list[Check]:
             )
         ]
     applied = {str(name): str(checksum) for name, checksum in rows}
-    return [Check("ClickHouse", Status.OK, text), _check_migrations("ClickHouse", "sinks.clickhouse", applied)]
+    return [
+        Check("ClickHouse", Status.OK, text),
+        _check_migrations("ClickHouse", "sinks.clickhouse", applied),
+    ]
 
 
 def _check_migrations(store: str, package: str, applied: dict[str, str]) -> Check:
@@ -109,7 +112,12 @@ def check_event_log(settings: Settings) -> list[Check]:
         version = asyncio.run(_rabbitmq_version(str(settings.amqp_url)))
     except (OSError, aio_pika.exceptions.AMQPError) as error:
         return [
-            Check("event log", Status.FAIL, f"RabbitMQ does not answer: {reason_of(error)}", "Start it, or correct SMOLHOG_AMQP_URL.")
+            Check(
+                "event log",
+                Status.FAIL,
+                f"RabbitMQ does not answer: {reason_of(error)}",
+                "Start it, or correct SMOLHOG_AMQP_URL.",
+            )
         ]
     if _numbers(version) < RABBITMQ_LEAST:
         text = f"RabbitMQ {version} has no streams that SmolHog can use"

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, PostgresDsn, UrlConstraints
+from pydantic import Field, UrlConstraints
 from pydantic_core import Url
 from pydantic_settings import (
     BaseSettings,
@@ -37,8 +37,10 @@ class Settings(BaseSettings):
         description="The one folder that holds all state: embedded services, dedup index, recovery store.",
     )
 
-    postgres_url: PostgresDsn | None = Field(
-        default=None, description="PostgreSQL 15 or newer. Not set: the embedded one."
+    postgres_url: str | None = Field(
+        default=None,
+        pattern="^postgres(ql)?://",
+        description="PostgreSQL 15 or newer, as libpq reads it. Not set: the embedded one.",
     )
     clickhouse_url: HttpUrl | None = Field(
         default=None,
@@ -163,7 +165,7 @@ class Settings(BaseSettings):
             FolderUnusableError: the embedded one was never started in this data folder.
         """
         if self.postgres_url is not None:
-            return str(self.postgres_url)
+            return self.postgres_url
         return Cluster(self.data.absolute() / "postgres").url()
 
     @property

@@ -19,6 +19,10 @@ from smolhog.supervisor import Supervisor
 
 # The embedded PostgreSQL writes a checkpoint when it stops.
 DATABASE_STOP_SECONDS = 30.0
+# Nothing that they wait for is outside: what fails three times fails for ever.
+DATABASE_TRIES = 3
+# The gateway answers what it holds before it ends.
+GATEWAY_STOP_SECONDS = 45.0
 
 
 def resolve(settings: Settings, folder: Path) -> Settings:
@@ -72,9 +76,16 @@ def databases(settings: Settings) -> list[ChildSpec]:
         children.append(
             ChildSpec(
                 "postgres",
-                (*_python("smolhog.embedded.postgres"), "--data", str(settings.data / "postgres"), "--port", str(settings.postgres_port)),
+                (
+                    *_python("smolhog.embedded.postgres"),
+                    "--data",
+                    str(settings.data / "postgres"),
+                    "--port",
+                    str(settings.postgres_port),
+                ),
                 partial(postgres_answers, settings),
                 stop_timeout_seconds=DATABASE_STOP_SECONDS,
+                fails_after=DATABASE_TRIES,
             )
         )
     if settings.clickhouse_url is None:
@@ -83,9 +94,18 @@ def databases(settings: Settings) -> list[ChildSpec]:
         children.append(
             ChildSpec(
                 "clickhouse",
-                (*_python("smolhog.embedded.clickhouse_server"), "--path", str(settings.data / "clickhouse"), "--host", "127.0.0.1", "--port", str(port)),
+                (
+                    *_python("smolhog.embedded.clickhouse_server"),
+                    "--path",
+                    str(settings.data / "clickhouse"),
+                    "--host",
+                    "127.0.0.1",
+                    "--port",
+                    str(port),
+                ),
                 partial(answers, "127.0.0.1", port, "/ping"),
                 stop_timeout_seconds=DATABASE_STOP_SECONDS,
+                fails_after=DATABASE_TRIES,
             )
         )
     return children
@@ -100,6 +120,7 @@ def servers(settings: Settings) -> list[ChildSpec]:
             _smolhog("gateway"),
             partial(answers, settings.gateway_host, settings.gateway_port, "/health/ready"),
             env=environment,
+            stop_timeout_seconds=GATEWAY_STOP_SECONDS,
         ),
         ChildSpec(
             "query-api",

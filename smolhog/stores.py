@@ -36,6 +36,6 @@ def unreachable(store: str, error: Exception) -> ServiceUnreachable:
 
 def reason_of(error: BaseException) -> str:
     """Return the innermost reason of an error in one line: what a driver wrapped says more than its wrapping."""
-    while error.__cause__ is not None or error.__context__ is not None:
-        error = error.__cause__ or error.__context__  # type: ignore[assignment] - one of them is not None
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
     return " ".join(str(error).split()) or type(error).__name__

@@ -84,9 +84,10 @@ class Supervisor:
         """Start these children side by side and wait until all of them are ready.
 
         A child that crashes before it is ready is started again like any other, so this waits for
-        as long as it takes.
+        as long as it takes, unless ``ChildSpec.fails_after`` sets a limit.
 
         Raises:
+            StartFailed: one of them reached its limit.
             StopRequested: a signal asked to stop meanwhile.
         """
         if self.stop_requested.is_set():
@@ -104,15 +105,18 @@ class Supervisor:
         ]
         self._waves.append(wave)
         self._tasks += [asyncio.create_task(child.run(), name=child.spec.name) for child in wave]
-        ready = asyncio.create_task(_all_ready(wave))
         stop = asyncio.create_task(self.stop_requested.wait())
-        await asyncio.wait({ready, stop}, return_when=asyncio.FIRST_COMPLETED)
-        was_ready = ready.done()
-        for task in (ready, stop):
-            task.cancel()
-        await asyncio.gather(ready, stop, return_exceptions=True)
-        if not was_ready:
-            raise StopRequested
+        waiting = {child.started for child in wave}
+        try:
+            while waiting:
+                done, _ = await asyncio.wait({stop, *waiting}, return_when=asyncio.FIRST_COMPLETED)
+                if stop in done:
+                    raise StopRequested
+                for started in done & waiting:
+                    started.result()
+                    waiting.discard(started)
+        finally:
+            stop.cancel()
 
     def _on_signal(self, number: signal.Signals) -> None:
         self.stop_requested.set()
@@ -121,12 +125,6 @@ class Supervisor:
         if self._interrupts > 1:
             for child in self.children:
                 child.kill()
-
-
-async def _all_ready(children: list[Child]) -> bool:
-    for child in children:
-        await child.ready.wait()
-    return True
 
 
 class Watchdog:

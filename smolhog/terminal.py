@@ -46,9 +46,7 @@ class NoticePrinter:
             return
         colour = self._colours.setdefault(notice.child, _COLOURS[len(self._colours) % len(_COLOURS)])
         style = _STYLES.get(notice.kind, "default")
-        self._console.print(
-            f"[{colour}]{escape(notice.child):>10}[/] | [{style}]{escape(notice.text)}[/]"
-        )
+        self._console.print(f"[{colour}]{escape(notice.child):>10}[/] | [{style}]{escape(notice.text)}[/]")
         for line in notice.lines:
             self._console.print(f"[dim]{'':>10} |   {escape(line)}[/]")
 

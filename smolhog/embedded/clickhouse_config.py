@@ -1,7 +1,7 @@
 """The engine's configuration files: small caches, few threads, and no way out of its folder.
 
 The defaults suit a machine that is also running everything else. They are bounds, not reservations: an idle engine
-holds about 60 MB of its own memory beside 175 MB of mapped program.
+holds about 80 MB of its own memory beside 180 MB of mapped program.
 """
 
 from dataclasses import dataclass

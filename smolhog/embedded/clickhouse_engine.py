@@ -188,19 +188,30 @@ class RowInserter:
             raise query_error(error) from error
 
 
-def _put_plain_default_database(session: Session) -> None:
+def _drop_empty_default_database(data: Path) -> None:
+    """Forget a `default` database that never had a table, before the engine starts.
+
+    chDB looks for the database's folder, which the first table makes, and without it invents another identity; the
+    one in the file could then neither be attached nor made anew.
+    """
+    definition = data / "metadata" / "default.sql"
+    if definition.exists() and not (data / "metadata" / "default").exists():
+        definition.unlink()
+
+
+def _put_plain_default_database(session: Session, data: Path) -> None:
     """Make `default` the database that a server has.
 
     chDB opens it as an overlay of its tables and of all files of this machine, so that a wrong table name would be
     looked for on disk. Its tables are in an ordinary database of the same name, which shows when the overlay is
-    detached; only a new folder has none yet.
+    detached; only a folder without tables has none yet.
     """
+    exists = (data / "metadata" / "default.sql").exists()
     session.run("USE system", "Null", {})
     session.run("DETACH DATABASE default", "Null", {})
-    try:
-        session.run("ATTACH DATABASE default", "Null", {})
-    except QueryError:
-        session.run("CREATE DATABASE default ENGINE = Atomic", "Null", {})
+    session.run(
+        "ATTACH DATABASE default" if exists else "CREATE DATABASE default ENGINE = Atomic", "Null", {}
+    )
     session.run("USE default", "Null", {})
 
 
@@ -224,10 +235,12 @@ class Engine:
         self._lock = FolderLock(path)
         try:
             config = write_config(path, limits)
-            self._target = f"{path / 'data'}?config-file={quote(str(config))}"
+            data = path / "data"
+            _drop_empty_default_database(data)
+            self._target = f"{data}?config-file={quote(str(config))}"
             # Keeps the engine alive between requests: it shuts down with its last connection.
             self._anchor = Session(_connect(self._target), "engine")
-            _put_plain_default_database(self._anchor)
+            _put_plain_default_database(self._anchor, data)
         except (RuntimeError, QueryError) as error:
             self._lock.release()
             raise FolderUnusableError(f"{path}: {error}") from error

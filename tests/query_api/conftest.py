@@ -22,9 +22,9 @@ READ_ONE, READ_TWO, WRITE_ONE = "sh_r_one", "sh_r_two", "sh_w_one"
 class Ring:
     """A key ring of a few known keys."""
 
-    def __init__(self) -> None:
+    def __init__(self, project_id: int = 1) -> None:
         self.keys = {
-            (READ_ONE, KeyKind.READ): Key(1, 1, KeyKind.READ),
+            (READ_ONE, KeyKind.READ): Key(1, project_id, KeyKind.READ),
             (READ_TWO, KeyKind.READ): Key(2, 2, KeyKind.READ),
             (WRITE_ONE, KeyKind.WRITE): Key(3, 1, KeyKind.WRITE),
         }
@@ -60,15 +60,15 @@ def open_api() -> Opening:
 
     @asynccontextmanager
     async def opened(
-        stores: Stores, *, limits: QueryLimits | None = None, now: datetime = NOW
+        stores: Stores, *, project_id: int = 1, limits: QueryLimits | None = None
     ) -> AsyncIterator[httpx.AsyncClient]:
         app = create_app(
             clickhouse_url=stores.clickhouse_url,
             postgres_dsn=stores.postgres_dsn,
-            keys=Ring(),
+            keys=Ring(project_id),
             cors_origins=("https://dash.example",),
             limits=limits,
-            now=lambda: now,
+            now=lambda: NOW,
         )
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with (

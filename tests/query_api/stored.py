@@ -6,20 +6,28 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 
+from schemas.stored import EVENT_COLUMNS
+
 LOG_ID = 7
 PARTITIONS = 2
-_EVENT_COLUMNS = (
-    "project_id event_id event distinct_id timestamp client_timestamp received_at session_id properties "
-    "context source log_id log_partition log_offset"
-).split()
 _ROLLUP_COLUMNS = (
-    "project_id dimension event bucket value log_id log_partition segment version total".split()
+    "project_id",
+    "dimension",
+    "event",
+    "bucket",
+    "value",
+    "log_id",
+    "log_partition",
+    "segment",
+    "version",
+    "total",
 )
 
 
@@ -69,7 +77,7 @@ def write(
         rows = [_event_row(event, offset, disorder) for offset, event in enumerate(events)]
         half = len(rows) // 2
         for part in (rows[:half], rows[half:], disorder.sample(rows, half)):
-            _insert(client, "events", part, _EVENT_COLUMNS)
+            _insert(client, "events", part, EVENT_COLUMNS)
         if rollups:
             for table, seconds in (("rollup_minute", 60), ("rollup_hour", 3600)):
                 cells = _rollup_rows(events, seconds, disorder, guard)
@@ -92,7 +100,7 @@ def _event_row(event: Stored, offset: int, disorder: random.Random) -> tuple[Any
         event.event,
         event.distinct_id,
         event.timestamp,
-        None,
+        "",
         event.timestamp,
         event.session_id,
         json.dumps(event.properties, ensure_ascii=False),
@@ -128,7 +136,7 @@ def _rollup_rows(
     rows = []
     for (project, dimension, name, bucket, value, partition), offsets in cells.items():
         cuts = sorted({0, len(offsets), disorder.randint(0, len(offsets))})
-        for first, last in zip(cuts, cuts[1:], strict=False):
+        for first, last in pairwise(cuts):
             segment = offsets[first:last]
             versions = {len(segment), disorder.randint(1, len(segment))}
             for count in versions:

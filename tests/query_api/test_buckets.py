@@ -70,9 +70,7 @@ def test_the_repeated_hour_is_two_buckets() -> None:
 def test_a_day_that_nobody_lived_is_no_bucket() -> None:
     """Samoa skipped 30 December 2011."""
     tz = ZoneInfo("Pacific/Apia")
-    buckets = buckets_of(
-        datetime(2011, 12, 28, tzinfo=tz), datetime(2012, 1, 2, tzinfo=tz), Interval.DAY, tz
-    )
+    buckets = buckets_of(datetime(2011, 12, 28, tzinfo=tz), datetime(2012, 1, 2, tzinfo=tz), Interval.DAY, tz)
     assert [label[:10] for label in labels(buckets)] == [
         "2011-12-28",
         "2011-12-29",

@@ -98,6 +98,7 @@ class Connection:
         self._clocks = clocks
         self._wake = asyncio.Event()
         self._acknowledged = False
+        self._parting: Error | None = None
         self.last_failure: str | None = None
         """Why the last connection, or the last attempt at one, ended."""
 
@@ -114,14 +115,14 @@ class Connection:
         """
         attempt = 0
         while True:
-            self._acknowledged = False
+            self._acknowledged, self._parting = False, None
             try:
                 await self._run_once()
             except (OSError, WebSocketException, AckOverdueError) as error:
-                refusal = _refusal_of(error)
+                refusal = _refusal_of(error, self._parting)
                 if refusal is not None:
                     raise refusal from error
-                self.last_failure = f"{type(error).__name__}: {error}"
+                self.last_failure = self._words_for(error)
             finally:
                 self._delivery.disconnect()
                 self._listener.on_connected(connected=False)
@@ -135,6 +136,9 @@ class Connection:
                 self.last_failure,
             )
             await self._clocks.sleep(delay)
+
+    def _words_for(self, error: Exception) -> str:
+        return self._parting.message if self._parting else f"{type(error).__name__}: {error}"
 
     async def _run_once(self) -> None:
         settings = self._settings
@@ -215,11 +219,9 @@ class Connection:
         return False
 
     def _handle_error(self, frame: Error) -> None:
-        if frame.code == "unauthorized":
-            raise Unauthorized(frame.code, frame.message)
         if frame.fatal:
-            # Its close code tells whether to come back; the code is all that is missing there.
-            self.last_failure = f"{frame.message} ({frame.code})"
+            # The close code that follows tells whether to come back; this says why in words.
+            self._parting = frame
         elif frame.id is not None:
             self._settled(self._delivery.refuse(frame.id, frame.code, frame.message), frame)
         else:
@@ -240,16 +242,17 @@ class Connection:
         self._wake.set()
 
 
-def _refusal_of(error: Exception) -> GatewayRefusedError | None:
+def _refusal_of(error: Exception, parting: Error | None) -> GatewayRefusedError | None:
     """Tell whether the end of a connection is final, and if so what to raise."""
     if isinstance(error, InvalidStatus) and error.response.status_code in (401, 403):
-        return Unauthorized("unauthorized", f"the gateway answered {error.response.status_code}")
+        return Unauthorized("unauthorised", f"the gateway answered {error.response.status_code}")
     if isinstance(error, ConnectionClosed) and error.rcvd is not None:
-        code, reason = error.rcvd.code, error.rcvd.reason
-        if code == _UNAUTHORIZED:
-            return Unauthorized("unauthorized", reason or "the gateway does not know this write key")
-        if code in _FINAL_CLOSE_CODES:
-            return GatewayRefusedError(_FINAL_CLOSE_CODES[code], reason or f"closed with code {code}")
+        close = error.rcvd.code
+        message = parting.message if parting else error.rcvd.reason or f"closed with code {close}"
+        if close == _UNAUTHORIZED:
+            return Unauthorized("unauthorised", message)
+        if close in _FINAL_CLOSE_CODES:
+            return GatewayRefusedError(parting.code if parting else _FINAL_CLOSE_CODES[close], message)
     return None
 
 

@@ -46,5 +46,5 @@ class GatewayRefusedError(ClientError):
         self.code = code
 
 
-class Unauthorized(GatewayRefusedError):  # noqa: N818 - the protocol's own word, "unauthorized"
+class Unauthorized(GatewayRefusedError):  # noqa: N818 - the name that callers know from HTTP
     """The write key is missing, unknown or revoked."""

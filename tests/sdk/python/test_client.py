@@ -197,7 +197,7 @@ async def test_a_wrong_key_is_raised_to_everyone_and_not_tried_again(says_why: b
     async def refuse(peer: Peer) -> None:
         await peer.receive()
         if says_why:
-            await peer.send(type="error", code="unauthorized", message="unknown key", fatal=True)
+            await peer.send(type="error", code="unauthorised", message="unknown key", fatal=True)
         await peer.close(4401, "unknown key")
 
     async with scripted_gateway(refuse) as gateway:

@@ -266,6 +266,41 @@ def test_acknowledged_inserts_survive_sigkill(tmp_path: Path) -> None:
         assert service.stop() == 0
 
 
+@pytest.mark.parametrize("kill", [False, True])
+def test_default_is_an_ordinary_database_at_every_start(tmp_path: Path, kill: bool) -> None:  # noqa: FBT001 - a case
+    """Never used, with a table, emptied again, filled again: `default` opens and a wrong name is code 60."""
+    statements = (
+        (),
+        ("CREATE TABLE t (a Int8) ENGINE = MergeTree ORDER BY a", "INSERT INTO t VALUES (1)"),
+        ("DROP TABLE t SYNC",),
+        (),
+        (
+            "CREATE OR REPLACE TABLE t (a Int8) ENGINE = MergeTree ORDER BY a",
+            "INSERT INTO default.t VALUES (1)",
+        ),
+        ("DROP DATABASE default SYNC",),
+        ("CREATE TABLE t (a Int8) ENGINE = Memory",),
+    )
+    tables = 0
+    for script in statements:
+        with running_clickhouse(tmp_path) as service:
+            assert _post(service.port, b"SELECT * FROM nowhere")[1]["X-ClickHouse-Exception-Code"] == "60"
+            assert (
+                _post(service.port, b"SELECT engine FROM system.databases WHERE name = 'default'")[2]
+                == b"Atomic\n"
+            )
+            assert len(_post(service.port, b"SHOW TABLES FROM default")[2].splitlines()) == tables
+            for sql in script:
+                assert _post(service.port, sql.encode())[0] == 200
+            status, _, names = _post(
+                service.port, b"SELECT name FROM system.tables WHERE database = 'default'"
+            )
+            # Without the database no request is served, as nothing says where to run it.
+            tables = names.count(b"\n") if status == 200 else 0
+            if kill:
+                service.kill()
+
+
 def test_sigterm_lets_queries_finish(tmp_path: Path) -> None:
     """A running query gets its answer, then the server exits with 0."""
     with running_clickhouse(tmp_path) as service:

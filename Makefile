@@ -1,0 +1,85 @@
+# `make` lists the targets. Everything is installed into .venv; nothing outside this folder is touched,
+# but for RabbitMQ, which `make test` installs where it is missing.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.PHONY: help
+help: ## List these targets.
+	@echo "SmolHog. Start with: make demo"
+	@echo
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+
+.PHONY: demo
+demo: $(VENV)/.installed ## Install, start everything and send live traffic through it (ARGS="--rate 1000 --seconds 60").
+	@exec $(BIN)/smolhog demo $(ARGS)
+
+.PHONY: up
+up: $(VENV)/.installed ## Install and start everything, without traffic.
+	@exec $(BIN)/smolhog up $(ARGS)
+
+.PHONY: lint
+lint: $(VENV)/.installed-dev ## Check style, types and the direction of imports.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+	PYTHONPATH=. $(BIN)/lint-imports
+
+.PHONY: test
+test: lint rabbitmq ## Check everything that lint checks, then run all tests.
+	$(BIN)/pytest -n auto $(ARGS)
+
+.PHONY: bench
+bench: $(VENV)/.installed-dev ## Measure throughput and latency and write a report.
+	$(BIN)/python -m benchmarks $(ARGS)
+
+.PHONY: docs
+docs: $(VENV)/.installed-dev ## Write the reference pages that are made from the code.
+	$(BIN)/smolhog settings --markdown > docs/settings.md
+	$(BIN)/smolhog commands > docs/cli.md
+
+.PHONY: clean
+clean: ## Remove the installation and caches; data stays.
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# The first of these that is Python 3.11 or 3.12. Its `venv` needs ensurepip, which Debian packages apart.
+$(VENV)/bin/python:
+	@for python in python3 python3.12 python3.11; do \
+	  command -v $$python >/dev/null || continue; \
+	  $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' 2>/dev/null || continue; \
+	  if ! $$python -c 'import ensurepip, venv' 2>/dev/null; then \
+	    echo "$$python cannot make virtual environments. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; \
+	  fi; \
+	  echo "Making $(VENV) with $$($$python --version)"; \
+	  exec $$python -m venv $(VENV); \
+	done; \
+	echo "SmolHog needs Python 3.11 or 3.12; python3 here is $$(python3 --version 2>/dev/null || echo missing)." >&2; exit 1
+
+$(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[embedded]'
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@ $(VENV)/.installed
+
+# The tests run a private broker; Debian's package starts one of its own, which they do not need.
+.PHONY: rabbitmq
+rabbitmq:
+	@if [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || [ -n "$$(command -v rabbitmq-server)" ]; then \
+	  exit 0; \
+	elif [ -n "$$(command -v apt-get)" ] && [ "$$(id -u)" = 0 ]; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends rabbitmq-server; \
+	elif [ -n "$$(command -v apt-get)" ] && [ -n "$$(command -v sudo)" ]; then \
+	  sudo apt-get update -qq && sudo DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends rabbitmq-server; \
+	elif [ -n "$$(command -v brew)" ]; then \
+	  brew install rabbitmq; \
+	else \
+	  echo "The tests need RabbitMQ 3.10 or newer (the program rabbitmq-server). Install it and run make test again." >&2; exit 1; \
+	fi

@@ -1,0 +1,53 @@
+"""Whether the gateway lives, whether it is ready, and its metrics."""
+
+import asyncio
+from collections.abc import Callable
+
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from event_log.errors import EventLogError
+from event_log.port import EventLog
+
+_LOG_SECONDS = 2.0
+
+
+class Health:
+    """The endpoints that operators and their tools ask.
+
+    Args:
+        event_log: which must be reachable for the gateway to be ready.
+        keys_ready: whether keys are known at all.
+    """
+
+    def __init__(self, event_log: EventLog, keys_ready: Callable[[], bool]) -> None:
+        self._log = event_log
+        self._keys_ready = keys_ready
+
+    async def live(self, _request: Request) -> Response:
+        """``GET /health/live``: the process answers."""
+        return JSONResponse({"status": "ok"})
+
+    async def ready(self, _request: Request) -> Response:
+        """``GET /health/ready``: 200 if events can be taken, else 503 and which part is to blame."""
+        parts = {
+            "event_log": await self._look_at_log(),
+            "keys": "ok" if self._keys_ready() else "no keys are loaded yet",
+        }
+        is_ready = all(state == "ok" for state in parts.values())
+        return JSONResponse({"ready": is_ready, "parts": parts}, 200 if is_ready else 503)
+
+    async def _look_at_log(self) -> str:
+        try:
+            async with asyncio.timeout(_LOG_SECONDS):
+                await self._log.end(0)
+        except TimeoutError:
+            return f"no answer in {_LOG_SECONDS:g} s"
+        except EventLogError as error:
+            return str(error) or type(error).__name__
+        return "ok"
+
+    async def metrics(self, _request: Request) -> Response:
+        """``GET /metrics`` for Prometheus."""
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,161 @@
+"""`smolhog demo`: the stack, simulated shoppers, and what becomes of their events."""
+
+import asyncio
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from rich.live import Live
+
+from smolhog.data_folder import is_held, make_folder
+from smolhog.demo_feed import DemoFeed
+from smolhog.demo_state import DemoState, line, panel, summary
+from smolhog.demo_traffic import TrafficStats, stream_traffic
+from smolhog.errors import ServiceUnreachable
+from smolhog.first_keys import ProjectKeys, demo_keys
+from smolhog.running import running_stack
+from smolhog.settings import Settings
+from smolhog.stores import postgres_dsn
+from smolhog.supervisor import StopRequested
+from smolhog.terminal import OUT, NoticePrinter
+from smolhog.urls import gateway_url, query_url
+from smolhog_client import Client, Unauthorized
+
+REFRESH_SECONDS = 0.5
+LINE_SECONDS = 2.0
+# Gateways learn of new keys within seconds.
+KEY_PATIENCE_SECONDS = 10.0
+# Until what was acknowledged shows in the query API; usually within a second.
+SETTLE_SECONDS = 15.0
+SEED = 20
+
+
+async def run_demo(settings: Settings, *, rate: float, seconds: float | None, verbose: bool) -> None:
+    """Run the demo until Ctrl-C or for so many seconds.
+
+    Args:
+        settings: as read; the stack is started when none runs on the data folder.
+        rate: events a second.
+        seconds: ``None`` means until Ctrl-C.
+        verbose: show all output of the processes.
+
+    Raises:
+        SmolHogError: the stack cannot be started, or the one that runs does not answer.
+    """
+    try:
+        if is_held(settings.data):
+            OUT.print("SmolHog runs already; the demo uses it.")
+            async with _stop_by_signal() as stop:
+                running = settings.model_copy(update={"data": make_folder(settings.data)})
+                keys = await asyncio.to_thread(demo_keys, postgres_dsn(running), running.data)
+                await _show(running, keys, stop, rate=rate, seconds=seconds)
+        else:
+            await _run_with_stack(settings, rate=rate, seconds=seconds, verbose=verbose)
+    except StopRequested:
+        OUT.print("Stopped while starting.")
+
+
+async def _run_with_stack(settings: Settings, *, rate: float, seconds: float | None, verbose: bool) -> None:
+    made: list[ProjectKeys] = []
+
+    def prepare(resolved: Settings) -> None:
+        made.append(demo_keys(postgres_dsn(resolved), resolved.data))
+
+    printer = NoticePrinter(OUT, verbose=verbose)
+    OUT.print(f"SmolHog starts on {settings.data.absolute()}")
+    async with running_stack(settings, printer, prepare, verbose=verbose) as (supervisor, resolved):
+        await _show(resolved, made[0], supervisor.stop_requested, rate=rate, seconds=seconds)
+        OUT.print("Stopping. `smolhog up` starts it again, without traffic and with what is stored.")
+
+
+async def _show(
+    settings: Settings, keys: ProjectKeys, stop: asyncio.Event, *, rate: float, seconds: float | None
+) -> None:
+    state = DemoState(gateway_url(settings), query_url(settings), keys.read_key)
+    feed = DemoFeed(settings, keys.read_key, state)
+    await _wait_for_key(settings, keys.write_key, stop)
+    await feed.refresh()
+    started = time.monotonic()
+    if seconds is not None:
+        asyncio.get_running_loop().call_later(seconds, stop.set)
+
+    def on_stats(stats: TrafficStats) -> None:
+        state.acked, state.rejected = stats.acknowledged, stats.rejected
+
+    async with Client(_websocket(settings), write_key=keys.write_key) as client:
+        traffic = asyncio.create_task(
+            stream_traffic(client, events_per_second=rate, seed=SEED, stop=stop, on_stats=on_stats)
+        )
+        show = _paint if sys.stdout.isatty() else _print_lines
+        await show(state, feed, traffic, started)
+        await traffic
+    took = time.monotonic() - started
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while state.stored < state.acked and time.monotonic() < deadline:
+        await asyncio.sleep(REFRESH_SECONDS / 2)
+        await feed.refresh()
+    OUT.print(summary(state, took))
+
+
+async def _paint(
+    state: DemoState, feed: DemoFeed, traffic: "asyncio.Task[TrafficStats]", started: float
+) -> None:
+    del started
+    with Live(panel(state), console=OUT, auto_refresh=False) as live:
+        while not traffic.done():
+            await feed.refresh()
+            state.sample(time.monotonic())
+            live.update(panel(state), refresh=True)
+            await asyncio.wait({traffic}, timeout=REFRESH_SECONDS)
+
+
+async def _print_lines(
+    state: DemoState, feed: DemoFeed, traffic: "asyncio.Task[TrafficStats]", started: float
+) -> None:
+    while not traffic.done():
+        await feed.refresh()
+        state.sample(time.monotonic())
+        OUT.print(line(state, time.monotonic() - started))
+        await asyncio.wait({traffic}, timeout=LINE_SECONDS)
+
+
+async def _wait_for_key(settings: Settings, write_key: str, stop: asyncio.Event) -> None:
+    """Wait until the gateway takes the key: one that was made just now is not known everywhere yet."""
+    try:
+        async with asyncio.timeout(KEY_PATIENCE_SECONDS):
+            while not stop.is_set() and not await _takes_key(settings, write_key):  # noqa: ASYNC110
+                await asyncio.sleep(0.25)  # another process learns of the key, there is no event to await
+    except TimeoutError as error:
+        raise ServiceUnreachable(
+            f"the gateway at {gateway_url(settings)} does not take the demo's key",
+            "`smolhog doctor` says whether it runs; its log is in the data folder under logs/.",
+        ) from error
+
+
+async def _takes_key(settings: Settings, write_key: str) -> bool:
+    try:
+        async with Client(_websocket(settings), write_key=write_key) as client:
+            await client.ready()
+    except Unauthorized:
+        return False
+    return True
+
+
+@asynccontextmanager
+async def _stop_by_signal() -> AsyncIterator[asyncio.Event]:
+    """Yield an event that Ctrl-C sets; the supervisor does this where it runs."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield stop
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+def _websocket(settings: Settings) -> str:
+    return gateway_url(settings).replace("http", "ws", 1)

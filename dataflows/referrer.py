@@ -25,8 +25,9 @@ def parse_page(url: str) -> tuple[tuple[str, str], ...]:
         context.append(("$pathname", (parts.path or "/")[:_VALUE_LENGTH]))
     first: dict[str, str] = {}
     for name, value in query:
-        if name in UTM_PARAMETERS and value:
-            first.setdefault(name, value[:_VALUE_LENGTH])
+        # An escape may stand for U+0000, which PostgreSQL cannot store.
+        if name in UTM_PARAMETERS and (storable := value.replace("\0", "")):
+            first.setdefault(name, storable[:_VALUE_LENGTH])
     context.extend((f"${name}", value) for name, value in first.items())
     return tuple(context)
 

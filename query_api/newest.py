@@ -51,7 +51,7 @@ async def read_newest(
         "before": before,
         "before_id": before_id,
         # One more than asked for tells whether there is a next page; twice that many leaves room for
-        # rows that arrived twice.
+        # rows that arrived twice, or at the instant of the cursor.
         "limit": asked.limit + 1,
         "scan": 2 * (asked.limit + 1),
         "before_seconds": min(before // 1_000_000, 2**32 - 1),
@@ -65,7 +65,7 @@ async def read_newest(
         if len(rows) > asked.limit:
             break
     else:
-        # Everything was looked at; only repeated rows can have crowded others out of the scan.
+        # Everything was looked at; only such rows can have crowded others out of the scan.
         rows = await columns.rows(NEWEST_EVENTS, {**bound, "since": 0, "scan": 2**31}, _Row)
     page = rows[: asked.limit]
     return EventsAnswer(

@@ -37,7 +37,7 @@ WHERE project_id = {project_id:UInt32} AND dimension = ''
     AND bucket <= toDateTime({before_seconds:Int64}, 'UTC')
 """
 
-# The inner query reads two narrow columns to find how far back the answer reaches; only the rows
+# The inner query reads one narrow column to find how far back the answer reaches; only the rows
 # after that are read whole. Rows that arrived twice are alike, so any one of them will do, without
 # the cost of FINAL.
 NEWEST_EVENTS = """
@@ -48,7 +48,6 @@ WITH
         SELECT min(timestamp) FROM (
             SELECT timestamp FROM events
             WHERE project_id = {project_id:UInt32} AND timestamp >= since AND timestamp <= before
-                AND (timestamp, event_id) < (before, {before_id:UUID})
             ORDER BY timestamp DESC
             LIMIT {scan:UInt32}
         )

@@ -1,7 +1,7 @@
 """Formats an event as one line of tab-separated text that both stores read."""
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from schemas.envelope import LogEvent, SubBatch
 
@@ -35,6 +35,24 @@ def format_time(instant: datetime) -> bytes:
     return instant.isoformat(" ")[:-6].encode()
 
 
+def format_client_time(instant: datetime) -> bytes:
+    """Format a time with the zone that the client gave it.
+
+    RFC 3339 has zones up to 23:59, PostgreSQL up to 15:59: a time in one beyond is told in UTC.
+    """
+    offset = instant.utcoffset()
+    if offset is not None and abs(offset) >= _ZONES_END:
+        try:
+            instant = instant.astimezone(UTC)
+        except OverflowError:
+            # The last hours of the year 9999, or the first of the year 1, are in a year beyond.
+            instant = (datetime.max if offset < timedelta() else datetime.min).replace(tzinfo=UTC)
+    return instant.isoformat(" ").encode()
+
+
+_ZONES_END = timedelta(hours=16)
+
+
 def row_prefix(project_id: int) -> bytes:
     """Start of each row of a sub-batch."""
     return b"%d\t" % project_id
@@ -65,7 +83,7 @@ def format_row(
             escape_text(event.event),
             escape_text(event.distinct_id),
             format_time(timestamp),
-            NULL if client_timestamp is None else client_timestamp.isoformat(" ").encode(),
+            NULL if client_timestamp is None else format_client_time(client_timestamp),
             received_at,
             NULL if session_id is None else escape_text(session_id),
             escape_json(raw_properties),

@@ -16,10 +16,10 @@ from rich.table import Table
 from projects import registry
 from projects.errors import ProjectError
 from projects.keys import KeyKind
-from smolhog.errors import SetupRefused, SmolHogError
+from smolhog.errors import SmolHogError
 from smolhog.options import DataOption, JsonOption
 from smolhog.settings_loading import load_settings
-from smolhog.stores import postgres_dsn, unreachable
+from smolhog.stores import postgres_connection
 from smolhog.terminal import ERR, OUT
 
 projects_app = typer.Typer(
@@ -126,16 +126,10 @@ def revoke_key(
 @contextmanager
 def _database(data: Path | None) -> Iterator[psycopg.Connection]:
     try:
-        with psycopg.connect(
-            postgres_dsn(load_settings(data)), connect_timeout=5, options="-c timezone=UTC"
-        ) as connection:
+        with postgres_connection(load_settings(data)) as connection:
             yield connection
     except ProjectError as error:
         raise SmolHogError(f"{error}") from error
-    except psycopg.errors.UndefinedTable as error:
-        raise SetupRefused("the database has no tables of SmolHog yet", "Run `smolhog migrate`.") from error
-    except psycopg.OperationalError as error:
-        raise unreachable("PostgreSQL", error) from error
 
 
 def _print_json(rows: list[Any]) -> None:

@@ -93,13 +93,16 @@ def read_holder(folder: Path) -> int | None:
 
 
 def is_held(folder: Path) -> bool:
-    """Whether a supervisor holds ``folder`` now. Creates nothing."""
+    """Whether a live supervisor holds ``folder`` now, not just the leftovers of one. Creates nothing."""
     try:
         descriptor = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CLOEXEC)
     except OSError:
         return False
     try:
-        return not _try_lock(descriptor)
+        if _try_lock(descriptor):
+            return False
+        holder = read_holder(folder)
+        return holder is None or _is_alive(holder)
     finally:
         os.close(descriptor)
 

@@ -1,11 +1,8 @@
 """`smolhog demo`: the stack, simulated shoppers, and what becomes of their events."""
 
 import asyncio
-import signal
 import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 from rich.live import Live
 
@@ -17,7 +14,7 @@ from smolhog.errors import ServiceUnreachable
 from smolhog.first_keys import ProjectKeys, demo_keys
 from smolhog.running import running_stack
 from smolhog.settings import Settings
-from smolhog.stores import postgres_dsn
+from smolhog.stopping import StopSignals
 from smolhog.supervisor import StopRequested
 from smolhog.terminal import OUT, NoticePrinter
 from smolhog.urls import gateway_url, query_url
@@ -29,6 +26,8 @@ LINE_SECONDS = 2.0
 KEY_PATIENCE_SECONDS = 10.0
 # Until what was acknowledged shows in the query API; usually within a second.
 SETTLE_SECONDS = 15.0
+# What is left after the traffic has ended is nothing, unless the gateway is away.
+CLOSE_SECONDS = 2.0
 SEED = 20
 
 
@@ -47,10 +46,10 @@ async def run_demo(settings: Settings, *, rate: float, seconds: float | None, ve
     try:
         if is_held(settings.data):
             OUT.print("SmolHog runs already; the demo uses it.")
-            async with _stop_by_signal() as stop:
+            with StopSignals() as signals:
                 running = settings.model_copy(update={"data": make_folder(settings.data)})
-                keys = await asyncio.to_thread(demo_keys, postgres_dsn(running), running.data)
-                await _show(running, keys, stop, rate=rate, seconds=seconds)
+                keys = await asyncio.to_thread(demo_keys, running)
+                await _show(running, keys, signals, rate=rate, seconds=seconds)
         else:
             await _run_with_stack(settings, rate=rate, seconds=seconds, verbose=verbose)
     except StopRequested:
@@ -61,20 +60,21 @@ async def _run_with_stack(settings: Settings, *, rate: float, seconds: float | N
     made: list[ProjectKeys] = []
 
     def prepare(resolved: Settings) -> None:
-        made.append(demo_keys(postgres_dsn(resolved), resolved.data))
+        made.append(demo_keys(resolved))
 
     printer = NoticePrinter(OUT, verbose=verbose)
     OUT.print(f"SmolHog starts on {settings.data.absolute()}")
     async with running_stack(settings, printer, prepare, verbose=verbose) as (supervisor, resolved):
-        await _show(resolved, made[0], supervisor.stop_requested, rate=rate, seconds=seconds)
+        await _show(resolved, made[0], supervisor.signals, rate=rate, seconds=seconds)
         OUT.print("Stopping. `smolhog up` starts it again, without traffic and with what is stored.")
 
 
 async def _show(
-    settings: Settings, keys: ProjectKeys, stop: asyncio.Event, *, rate: float, seconds: float | None
+    settings: Settings, keys: ProjectKeys, signals: StopSignals, *, rate: float, seconds: float | None
 ) -> None:
     state = DemoState(gateway_url(settings), query_url(settings), keys.read_key)
     feed = DemoFeed(settings, keys.read_key, state)
+    stop = signals.requested
     await _wait_for_key(settings, keys.write_key, stop)
     await feed.refresh()
     started = time.monotonic()
@@ -84,27 +84,36 @@ async def _show(
     def on_stats(stats: TrafficStats) -> None:
         state.acked, state.rejected = stats.acknowledged, stats.rejected
 
-    async with Client(_websocket(settings), write_key=keys.write_key) as client:
+    async with Client(_websocket(settings), write_key=keys.write_key, close_timeout=CLOSE_SECONDS) as client:
         traffic = asyncio.create_task(
             stream_traffic(client, events_per_second=rate, seed=SEED, stop=stop, on_stats=on_stats)
         )
         show = _paint if sys.stdout.isatty() else _print_lines
-        await show(state, feed, traffic, started)
+        await show(state, feed, traffic, signals, started)
+        if signals.at_once.is_set():
+            # The gateway may be gone, and with it whoever would acknowledge what is on its way.
+            traffic.cancel()
+            await asyncio.wait({traffic})
+            return
         await traffic
     took = time.monotonic() - started
     deadline = time.monotonic() + SETTLE_SECONDS
-    while state.stored < state.acked and time.monotonic() < deadline:
+    while state.stored < state.acked and not state.trouble and time.monotonic() < deadline:
         await asyncio.sleep(REFRESH_SECONDS / 2)
         await feed.refresh()
     OUT.print(summary(state, took))
 
 
 async def _paint(
-    state: DemoState, feed: DemoFeed, traffic: "asyncio.Task[TrafficStats]", started: float
+    state: DemoState,
+    feed: DemoFeed,
+    traffic: "asyncio.Task[TrafficStats]",
+    signals: StopSignals,
+    started: float,
 ) -> None:
     del started
     with Live(panel(state), console=OUT, auto_refresh=False) as live:
-        while not traffic.done():
+        while not traffic.done() and not signals.at_once.is_set():
             await feed.refresh()
             state.sample(time.monotonic())
             live.update(panel(state), refresh=True)
@@ -112,9 +121,13 @@ async def _paint(
 
 
 async def _print_lines(
-    state: DemoState, feed: DemoFeed, traffic: "asyncio.Task[TrafficStats]", started: float
+    state: DemoState,
+    feed: DemoFeed,
+    traffic: "asyncio.Task[TrafficStats]",
+    signals: StopSignals,
+    started: float,
 ) -> None:
-    while not traffic.done():
+    while not traffic.done() and not signals.at_once.is_set():
         await feed.refresh()
         state.sample(time.monotonic())
         OUT.print(line(state, time.monotonic() - started))
@@ -141,20 +154,6 @@ async def _takes_key(settings: Settings, write_key: str) -> bool:
     except Unauthorized:
         return False
     return True
-
-
-@asynccontextmanager
-async def _stop_by_signal() -> AsyncIterator[asyncio.Event]:
-    """Yield an event that Ctrl-C sets; the supervisor does this where it runs."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    try:
-        yield stop
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
 
 
 def _websocket(settings: Settings) -> str:

@@ -25,6 +25,8 @@ from projects.registry import (
     list_projects,
     revoke_key,
 )
+from smolhog.settings import Settings
+from smolhog.stores import postgres_connection, postgres_dsn
 
 FIRST_PROJECT = "default"
 DEMO_PROJECT = "demo"
@@ -40,13 +42,16 @@ class ProjectKeys:
     read_key: str
 
 
-def ensure_first_project(dsn: str) -> ProjectKeys | None:
+def ensure_first_project(settings: Settings) -> ProjectKeys | None:
     """Make the first project and its two keys, unless there is a project other than the demo's.
+
+    Raises:
+        ServiceUnreachable: PostgreSQL does not answer.
 
     Returns:
         The secrets, which exist nowhere else; ``None`` when there was nothing to make.
     """
-    with psycopg.connect(dsn) as connection:
+    with postgres_connection(settings) as connection:
         if any(project.name != DEMO_PROJECT for project in list_projects(connection)):
             return None
         try:
@@ -57,17 +62,17 @@ def ensure_first_project(dsn: str) -> ProjectKeys | None:
         return _new_keys(connection, project, FIRST_PROJECT)
 
 
-def demo_keys(dsn: str, folder: Path) -> ProjectKeys:
-    """Return the demo's keys: those in the file if they still open the project, or new ones.
+def demo_keys(settings: Settings) -> ProjectKeys:
+    """Return the demo's keys: those in the data folder if they still open the project, or new ones.
 
-    Args:
-        dsn: where PostgreSQL is.
-        folder: the data folder.
+    Raises:
+        ServiceUnreachable: PostgreSQL does not answer.
     """
-    kept = _read(folder / DEMO_KEYS_FILE)
-    if kept is not None and _are_live(dsn, kept):
-        return kept
-    with psycopg.connect(dsn) as connection:
+    file = settings.data / DEMO_KEYS_FILE
+    with postgres_connection(settings) as connection:
+        kept = _read(file)
+        if kept is not None and _are_live(settings, kept):
+            return kept
         try:
             project = find_project(connection, DEMO_PROJECT)
         except NoSuchProject:
@@ -77,7 +82,7 @@ def demo_keys(dsn: str, folder: Path) -> ProjectKeys:
             if key.project_id == project.project_id and key.name == DEMO_PROJECT and key.revoked_at is None:
                 revoke_key(connection, key.key_id)
         keys = _new_keys(connection, project, DEMO_PROJECT)
-    _write(folder / DEMO_KEYS_FILE, keys)
+    _write(file, keys)
     return keys
 
 
@@ -89,8 +94,8 @@ def _new_keys(connection: psycopg.Connection, project: Project, name: str) -> Pr
     )
 
 
-def _are_live(dsn: str, keys: ProjectKeys) -> bool:
-    ring = KeyDirectory(dsn)
+def _are_live(settings: Settings, keys: ProjectKeys) -> bool:
+    ring = KeyDirectory(postgres_dsn(settings))
     ring.refresh()
     write = ring.find(keys.write_key, KeyKind.WRITE)
     read = ring.find(keys.read_key, KeyKind.READ)

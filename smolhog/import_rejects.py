@@ -49,7 +49,7 @@ class Rejects:
             return
         text = "".join(json.dumps(asdict(row), ensure_ascii=False) + "\n" for row in rows)
         with self.path.open("ab") as file:
-            self.bytes += file.write(text.encode())
+            self.bytes += file.write(text.encode("utf-8", "replace"))
             file.flush()
             # The journal will say that these rows are settled; they must not be lost after that.
             os.fsync(file.fileno())

@@ -85,7 +85,13 @@ def _holder(port: int) -> str | None:
                 and connection.laddr.port == port
                 and connection.pid is not None
             ):
-                return f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
+                return _describe(psutil.Process(connection.pid))
     except psutil.Error:
         return None  # other users' processes are hidden on some systems, and processes come and go
     return None
+
+
+def _describe(process: psutil.Process) -> str:
+    # Ours are Python programs, as most others; their name says nothing.
+    ours = any("smolhog" in argument for argument in process.cmdline())
+    return f"{'another SmolHog, ' if ours else ''}{process.name()} (pid {process.pid})"

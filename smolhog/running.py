@@ -10,7 +10,6 @@ from smolhog.data_folder import FolderLock, make_folder
 from smolhog.first_keys import ProjectKeys, ensure_first_project
 from smolhog.settings import Settings
 from smolhog.stack import resolve, set_umask, start_stack
-from smolhog.stores import postgres_dsn
 from smolhog.supervisor import StopRequested, Supervisor
 from smolhog.terminal import OUT, NoticePrinter, print_first_keys
 from smolhog.urls import gateway_url, query_url
@@ -56,7 +55,7 @@ async def run_up(settings: Settings, *, verbose: bool, open_browser: bool) -> No
     made: list[ProjectKeys] = []
 
     def prepare(resolved: Settings) -> None:
-        keys = ensure_first_project(postgres_dsn(resolved))
+        keys = ensure_first_project(resolved)
         if keys is not None:
             made.append(keys)
 
@@ -72,7 +71,7 @@ async def run_up(settings: Settings, *, verbose: bool, open_browser: bool) -> No
             OUT.print("Ready. Ctrl-C stops everything; nothing that was acknowledged is lost.")
             if open_browser:
                 await asyncio.to_thread(webbrowser.open, query_url(resolved))
-            await supervisor.stop_requested.wait()
+            await supervisor.signals.requested.wait()
             OUT.print("Stopping; a second Ctrl-C kills.")
     except StopRequested:
         OUT.print("Stopped while starting.")

@@ -1,7 +1,12 @@
 """Where the stores are, and what to say when one does not answer."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+
 from smolhog.embedded.errors import FolderUnusableError
-from smolhog.errors import ServiceUnreachable
+from smolhog.errors import ServiceUnreachable, SetupRefused
 from smolhog.settings import Settings
 
 
@@ -18,6 +23,25 @@ def postgres_dsn(settings: Settings) -> str:
             f"nothing was ever started in the data folder {settings.data.absolute()}",
             "Start it with `smolhog up`, or name the right folder with --data or SMOLHOG_DATA.",
         ) from error
+
+
+@contextmanager
+def postgres_connection(settings: Settings) -> Iterator[psycopg.Connection]:
+    """Connect for one command; commits at the end of the block.
+
+    Raises:
+        ServiceUnreachable: PostgreSQL does not answer, or went away.
+        SetupRefused: the database was never migrated.
+    """
+    try:
+        with psycopg.connect(
+            postgres_dsn(settings), connect_timeout=5, options="-c timezone=UTC"
+        ) as connection:
+            yield connection
+    except psycopg.errors.UndefinedTable as error:
+        raise SetupRefused("the database has no tables of SmolHog yet", "Run `smolhog migrate`.") from error
+    except psycopg.OperationalError as error:
+        raise unreachable("PostgreSQL", error) from error
 
 
 def unreachable(store: str, error: Exception) -> ServiceUnreachable:

@@ -1,19 +1,19 @@
 """Runs the processes of a stack: in order, again when they crash, and none longer than itself."""
 
 import asyncio
-import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from subprocess import PIPE, Popen
-from typing import Self
+from typing import Any, Self
 
 from smolhog import watchdog
 from smolhog.child import Child, ChildSpec, Notice
 from smolhog.child_output import RotatingLog
 from smolhog.data_folder import FolderLock
 from smolhog.restarts import RestartPolicy
+from smolhog.stopping import StopSignals
 
 
 class StopRequested(Exception):  # noqa: N818 - a person's wish, not an error
@@ -24,7 +24,7 @@ class Supervisor:
     """Owns the children of one data folder.
 
     Use it as an async context manager: leaving it stops all children in the reverse order of their
-    start. SIGINT, SIGTERM and SIGHUP ask for that; a second SIGINT kills them all at once.
+    start. :class:`StopSignals` says when somebody asks for that; asked to do it at once, it kills them.
 
     Args:
         lock: the data folder, held by this process.
@@ -41,7 +41,7 @@ class Supervisor:
         policy: RestartPolicy | None = None,
         verbose: bool = False,
     ) -> None:
-        self.stop_requested = asyncio.Event()
+        self.signals = StopSignals()
         self._lock = lock
         self._notify = notify
         self._policy = policy or RestartPolicy()
@@ -49,7 +49,6 @@ class Supervisor:
         self._waves: list[list[Child]] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._watchdog = Watchdog(lock.descriptor)
-        self._interrupts = 0
 
     @property
     def logs(self) -> Path:
@@ -63,9 +62,8 @@ class Supervisor:
 
     async def __aenter__(self) -> Self:
         """Start to listen to signals."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, self._on_signal, number)
+        self.signals.__enter__()
+        self._killer = asyncio.create_task(self._kill_when_asked())
         return self
 
     async def __aexit__(self, *exception: object) -> None:
@@ -75,10 +73,9 @@ class Supervisor:
                 await asyncio.gather(*(child.stop() for child in wave))
             await asyncio.gather(*self._tasks)
         finally:
+            self._killer.cancel()
             self._watchdog.close()
-            loop = asyncio.get_running_loop()
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                loop.remove_signal_handler(number)
+            self.signals.__exit__(None, None, None)
 
     async def start(self, *specs: ChildSpec) -> None:
         """Start these children side by side and wait until all of them are ready.
@@ -90,7 +87,7 @@ class Supervisor:
             StartFailed: one of them reached its limit.
             StopRequested: a signal asked to stop meanwhile.
         """
-        if self.stop_requested.is_set():
+        if self.signals.requested.is_set():
             raise StopRequested
         wave = [
             Child(
@@ -105,8 +102,8 @@ class Supervisor:
         ]
         self._waves.append(wave)
         self._tasks += [asyncio.create_task(child.run(), name=child.spec.name) for child in wave]
-        stop = asyncio.create_task(self.stop_requested.wait())
-        waiting = {child.started for child in wave}
+        stop: asyncio.Future[Any] = asyncio.create_task(self.signals.requested.wait())
+        waiting: set[asyncio.Future[Any]] = {child.started for child in wave}
         try:
             while waiting:
                 done, _ = await asyncio.wait({stop, *waiting}, return_when=asyncio.FIRST_COMPLETED)
@@ -118,13 +115,10 @@ class Supervisor:
         finally:
             stop.cancel()
 
-    def _on_signal(self, number: signal.Signals) -> None:
-        self.stop_requested.set()
-        if number == signal.SIGINT:
-            self._interrupts += 1
-        if self._interrupts > 1:
-            for child in self.children:
-                child.kill()
+    async def _kill_when_asked(self) -> None:
+        await self.signals.at_once.wait()
+        for child in self.children:
+            child.kill()
 
 
 class Watchdog:

@@ -4,8 +4,6 @@ import sys
 
 from rich.console import Console
 from rich.markup import escape
-from rich.panel import Panel
-from rich.table import Table
 
 from smolhog.child import Notice, NoticeKind
 from smolhog.errors import SmolHogError
@@ -69,8 +67,8 @@ def print_first_keys(keys: ProjectKeys) -> None:
             f"make one with: smolhog keys create {keys.project} --kind write"
         )
         return
-    table = Table.grid(padding=(0, 2))
-    table.add_row("write key", f"[bold]{keys.write_key}[/]", "goes into your app")
-    table.add_row("read key", f"[bold]{keys.read_key}[/]", "opens the query API and the dashboard")
-    table.add_row("", "Keep them now: they are stored as hashes and cannot be shown again.", "")
-    OUT.print(Panel(table, title=f'Keys of the project "{escape(keys.project)}"', expand=False))
+    # Plain lines: a frame would wrap or cut a key on a narrow terminal, and be copied along.
+    OUT.print(f'Keys of the project "{escape(keys.project)}":')
+    OUT.print(f"  write key  [bold]{keys.write_key}[/]   goes into your app")
+    OUT.print(f"  read key   [bold]{keys.read_key}[/]   opens the query API and the dashboard")
+    OUT.print("  [yellow]Keep them now: they are stored as hashes and cannot be shown again.[/]")

@@ -3,12 +3,14 @@
 Rows go in as tab-separated text; for events these are the bytes that PostgreSQL gets, too.
 """
 
+from datetime import UTC, datetime
+
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
 from urllib3.exceptions import HTTPError
 
 from schemas.rollup import Interval, RollupRow
-from schemas.rows import escape_text
+from schemas.rows import escape_text, format_time
 from schemas.stored import EVENT_COLUMNS, StoredBatch
 from sinks.clickhouse.connect import connect
 from sinks.errors import SinkRejectedWrite, SinkUnavailable
@@ -100,11 +102,12 @@ class ClickHouseWriter:
 
     def _line(self, row: RollupRow) -> bytes:
         key = row.key
-        return b"%d\t%b\t%b\t%d\t%b\t%d\t%d\t%d\t%d\t%d\n" % (
+        return b"%d\t%b\t%b\t%b\t%b\t%d\t%d\t%d\t%d\t%d\n" % (
             key.project_id,
             escape_text(key.dimension),
             escape_text(key.event),
-            key.bucket,
+            # As a number it would be misread in the first months of 1970, where wrong clocks end up.
+            format_time(datetime.fromtimestamp(key.bucket, UTC)),
             escape_text(key.value),
             self._log_id,
             row.partition,

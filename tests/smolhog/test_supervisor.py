@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -16,6 +17,7 @@ import pytest
 
 from smolhog.child import ChildSpec, Notice, NoticeKind
 from smolhog.data_folder import FolderLock, is_held
+from smolhog.errors import StartFailed
 from smolhog.restarts import RestartPolicy
 from smolhog.supervisor import StopRequested, Supervisor
 
@@ -130,7 +132,7 @@ async def test_a_child_that_keeps_crashing_is_reported_with_its_last_words(tmp_p
         async with boss:
             starting = asyncio.create_task(boss.start(spec(tmp_path, "gateway", CRASHING)))
             await until(lambda: sum(n.kind is NoticeKind.STUCK for n in notices) >= 2)
-            boss.stop_requested.set()
+            boss.signals.requested.set()
             with pytest.raises(StopRequested):
                 await starting
     report = next(n for n in notices if n.kind is NoticeKind.STUCK)
@@ -138,6 +140,17 @@ async def test_a_child_that_keeps_crashing_is_reported_with_its_last_words(tmp_p
     assert "3 times in a row" in report.text
     assert str(tmp_path / "data" / "logs" / "gateway.log") in report.text
     assert report.lines[-1] == "the disk is full"
+
+
+async def test_a_start_may_fail_for_good(tmp_path: Path) -> None:
+    """Where nobody else can put it right, a few quick crashes end the start, with the last words."""
+    hopeless = replace(spec(tmp_path, "database", CRASHING), fails_after=2)
+    with supervisor(tmp_path, []) as boss:
+        async with boss:
+            with pytest.raises(StartFailed) as failed:
+                await boss.start(hopeless)
+    assert failed.value.message == "database cannot be started (exit code 7); it said:\nthe disk is full"
+    assert str(tmp_path / "data" / "logs" / "database.log") in failed.value.advice
 
 
 async def test_a_program_that_does_not_exist_is_reported_not_raised(tmp_path: Path) -> None:
@@ -148,7 +161,7 @@ async def test_a_program_that_does_not_exist_is_reported_not_raised(tmp_path: Pa
             missing = ChildSpec("engine", (str(tmp_path / "none"),), spec(tmp_path, "engine").ready)
             starting = asyncio.create_task(boss.start(missing))
             await until(lambda: any(n.kind is NoticeKind.STUCK for n in notices))
-            boss.stop_requested.set()
+            boss.signals.requested.set()
             with pytest.raises(StopRequested):
                 await starting
     assert any("cannot be started" in n.text for n in notices if n.kind is NoticeKind.ERROR)
@@ -229,6 +242,7 @@ import asyncio, json, sys
 from pathlib import Path
 sys.path.insert(0, {root!r})
 from tests.smolhog.test_supervisor import FAST, POLITE, STUBBORN, spec
+from smolhog.errors import StartFailed
 from smolhog.data_folder import FolderLock
 from smolhog.supervisor import Supervisor
 folder = Path(sys.argv[1])
@@ -239,7 +253,7 @@ async def main():
         await boss.start(spec(folder, "stubborn", STUBBORN, stop_timeout_seconds=float(sys.argv[2])))
         pids = [child.pid for child in boss.children]
         print(json.dumps(pids), flush=True)
-        await boss.stop_requested.wait()
+        await boss.signals.requested.wait()
         print("stopping", flush=True)
     lock.release()
 asyncio.run(main())

@@ -17,6 +17,9 @@ Context = dict[str, str]
 _BROWSER_MARKS = ("Mozilla/", "Opera/", "Dart/", "okhttp/", "CFNetwork/")
 _PAGE_PROPERTIES = ("$current_url", "url")
 _REFERRER_PROPERTIES = ("$referrer", "referrer")
+# The caches behind the parsers keep whole texts; what is longer than these tells nothing more.
+_TEXT_LENGTH = 2000
+_ADDRESS_LENGTH = 45
 _USER_AGENT_PROPERTIES = ("$user_agent", "$raw_user_agent")
 
 
@@ -34,9 +37,10 @@ class Enricher:
         """Return the context that all events of one sub-batch share."""
         context: Context = {}
         if user_agent and user_agent.startswith(_BROWSER_MARKS):
-            context.update(parse_user_agent(user_agent))
+            # Context goes to PostgreSQL, which cannot store U+0000.
+            context.update(parse_user_agent(user_agent.replace("\0", "")[:_TEXT_LENGTH]))
         if client_address:
-            context.update(self._geo(client_address))
+            context.update(self._geo(client_address[:_ADDRESS_LENGTH]))
         return context
 
     def put_context(self, shared: Context, properties: dict[str, Any]) -> Context:
@@ -45,7 +49,7 @@ class Enricher:
         if user_agent := _text(properties, _USER_AGENT_PROPERTIES):
             own.update(parse_user_agent(user_agent))
         if isinstance(address := properties.get("$ip"), str):
-            own.update(self._geo(address))
+            own.update(self._geo(address[:_ADDRESS_LENGTH]))
         if page := _text(properties, _PAGE_PROPERTIES):
             own.update(parse_page(page))
         if referrer := _text(properties, _REFERRER_PROPERTIES):
@@ -60,5 +64,5 @@ def _text(properties: dict[str, Any], names: tuple[str, ...]) -> str | None:
     for name in names:
         value = properties.get(name)
         if value and isinstance(value, str):
-            return value
+            return value[:_TEXT_LENGTH]
     return None

@@ -39,13 +39,21 @@ def open_geo(file: Path) -> GeoLookup:
 
 
 def _context(found: dict[str, Any]) -> list[tuple[str, str]]:
-    context: list[tuple[str, str]] = []
-    country = found.get("country") or found.get("registered_country") or {}
-    if code := country.get("iso_code"):
-        context.append(("$country", code))
-    subdivisions = found.get("subdivisions") or []
-    if subdivisions and (region := subdivisions[0].get("names", {}).get("en")):
-        context.append(("$region", region))
-    if city := found.get("city", {}).get("names", {}).get("en"):
-        context.append(("$city", city))
-    return context
+    subdivisions = found.get("subdivisions")
+    region = subdivisions[0] if isinstance(subdivisions, list) and subdivisions else None
+    named = (
+        (
+            "$country",
+            _text_at(found, "country", "iso_code") or _text_at(found, "registered_country", "iso_code"),
+        ),
+        ("$region", _text_at(region, "names", "en")),
+        ("$city", _text_at(found, "city", "names", "en")),
+    )
+    return [(name, value) for name, value in named if value]
+
+
+def _text_at(record: Any, *path: str) -> str | None:
+    """Follow names into a record; databases of other makers have other shapes."""
+    for name in path:
+        record = record.get(name) if isinstance(record, dict) else None
+    return record.replace("\0", "") if isinstance(record, str) else None

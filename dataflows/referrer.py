@@ -7,7 +7,7 @@ UTM_PARAMETERS = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_c
 _VALUE_LENGTH = 200
 
 
-@lru_cache(maxsize=10_000)
+@lru_cache(maxsize=4096)
 def parse_page(url: str) -> tuple[tuple[str, str], ...]:
     """Return ``$host``, ``$pathname`` and ``$utm_…`` of a page's URL, as far as it has them.
 
@@ -32,7 +32,7 @@ def parse_page(url: str) -> tuple[tuple[str, str], ...]:
     return tuple(context)
 
 
-@lru_cache(maxsize=10_000)
+@lru_cache(maxsize=4096)
 def parse_referrer(url: str) -> tuple[tuple[str, str], ...]:
     """Return ``$referring_domain`` of a referrer's URL, without ``www.``; nothing if it is none."""
     try:

@@ -13,7 +13,9 @@ log comes to the same cells, segments and values, and its rows are the same as b
   were batched and when rows are emitted changes no number.
 
 Cardinality is guarded within a group, for the same reason: the first dimensions of an event and the
-first values of a dimension that come are told apart, the rest counts as ``$other``.
+first values of a dimension that come are told apart, the rest counts as ``$other``. ``$other`` itself
+takes no place among those told apart, neither as a value nor as a dimension, and within dimension
+``$other`` nothing is told apart: so it does not matter in which order columns are counted.
 
 Counting is put off until numbers are asked for: many events of one bucket are then counted column
 by column, which costs a tenth of what counting each by itself does.
@@ -205,15 +207,13 @@ class RollupCounter:
         dimensions = group.cells.setdefault(event, {TOTAL: {}})
         for name, values in columns:
             dimension = name
-            if dimension not in dimensions:
-                if len(dimensions) > self._values:
-                    dimension = OTHER
-                dimensions.setdefault(dimension, {})
-            cells = dimensions[dimension]
+            # The event's total is one of the dimensions, and takes no place either.
+            if name not in dimensions and len(dimensions) - (OTHER in dimensions) > self._values:
+                dimension = OTHER
+            cells = dimensions.setdefault(dimension, {})
             for told, number in values.items():
-                value = told if dimension == name and len(told) <= VALUE_LENGTH else OTHER
-                if value not in cells and len(cells) >= self._values:
-                    value = OTHER
+                full = told not in cells and len(cells) - (OTHER in cells) >= self._values
+                value = OTHER if full or dimension == OTHER or len(told) > VALUE_LENGTH else told
                 cells[value] = cells.get(value, 0) + number
                 dirty.add((event, dimension, value))
 
@@ -253,14 +253,15 @@ def _count_columns(seen: list[dict[str, Any]]) -> _Columns:
             for fields in seen
             if (value := fields.get(name)) is not None
         ]
-        if values:
-            # An empty name would be taken for the event's total.
-            columns.append((name or OTHER, Counter(values)))
+        # A name that came with null only takes its place among the dimensions all the same: so the
+        # order of names decides, however many events are counted at once. An empty name would be
+        # taken for the event's total.
+        columns.append((name or OTHER, Counter(values)))
     return columns
 
 
 def _told(value: Any) -> str:
-    """How a value that is no text counts.
+    """How a value that is no text, or empty text, counts.
 
     Only text and booleans are told apart; the rest counts as ``$other``, which tells a reader that
     the rollup does not know.

@@ -9,7 +9,7 @@ _BOT_WORDS = ("bot", "crawl", "spider", "headless", "lighthouse", "monitor", "pr
 _MOBILE_SYSTEMS = frozenset({"iOS", "Android", "Windows Phone", "KaiOS", "BlackBerry OS"})
 
 
-@lru_cache(maxsize=10_000)
+@lru_cache(maxsize=4096)
 def parse_user_agent(user_agent: str) -> tuple[tuple[str, str], ...]:
     """Return the context that a user agent gives, as pairs of name and value.
 
@@ -28,7 +28,8 @@ def parse_user_agent(user_agent: str) -> tuple[tuple[str, str], ...]:
         context.append(("$os", system.family))
         if system.major is not None:
             context.append(("$os_version", system.major))
-    lowered = user_agent.lower()
+    # Cubot makes phones.
+    lowered = user_agent.lower().replace("cubot", "")
     if (device is not None and device.family == "Spider") or any(word in lowered for word in _BOT_WORDS):
         context.append(("$is_bot", "true"))
     elif system is not None:

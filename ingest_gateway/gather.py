@@ -6,6 +6,7 @@ is appended at once. No timer is started per event or batch: one runs while some
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -154,13 +155,10 @@ class Gatherer:
         partitions = self._partitions
         if partitions == 1:
             return {0: list(events)} if events else {}
-        groups: dict[int, list[LogEvent]] = {}
-        # This is partition_of, written out: a call for each event would take as long again.
-        places = [crc32(event.distinct_id.encode(), project_id) % partitions for event in events]
-        for partition in dict.fromkeys(places):
-            groups[partition] = []
-        for partition, event in zip(places, events, strict=True):
-            groups[partition].append(event)
+        groups: defaultdict[int, list[LogEvent]] = defaultdict(list)
+        for event in events:
+            # This is partition_of, written out: a call for each event would take as long again.
+            groups[crc32(event.distinct_id.encode(), project_id) % partitions].append(event)
         return groups
 
     def _put(self, partition: int, part: bytes, receipt: _Receipt) -> None:

@@ -108,7 +108,10 @@ class HttpIntake:
         try:
             body = await read_body(request, self._limits.frame_bytes)
         except BodyError as error:
-            return _refuse(source, error.status, HttpError(error.code, error.message))
+            # Whatever the client is still sending is not read any more.
+            return _refuse(
+                source, error.status, HttpError(error.code, error.message), {"Connection": "close"}
+            )
         except ClientDisconnect:
             return Response(status_code=400)  # Nobody reads it.
         refused: FrameError | None = None

@@ -74,7 +74,8 @@ class NativeDecoder:
             return self.decode_frame_exactly(data)
         if not isinstance(frame, Batch):
             return frame
-        if not self._proof.holds(data, frame.events, 3 + (frame.sent_at is not None)):
+        times = 0 if frame.sent_at is None else 1
+        if not self._proof.holds(data, frame.events, 3 + times, times):
             return self.decode_frame_exactly(data)
         return DecodedBatch(frame.id, frame.sent_at, self._log_events(frame.events))
 
@@ -98,7 +99,8 @@ class NativeDecoder:
             body = self._bodies.decode(data)
         except _UNREADABLE:
             return self.decode_body_exactly(data)
-        if not self._proof.holds(data, body.events, 1 + (body.sent_at is not None) + (body.id is not None)):
+        times = 0 if body.sent_at is None else 1
+        if not self._proof.holds(data, body.events, 1 + times + (body.id is not None), times):
             return self.decode_body_exactly(data)
         return DecodedBatch(body.id, body.sent_at, self._log_events(body.events))
 

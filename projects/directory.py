@@ -1,7 +1,8 @@
 """The live keys of all projects, kept in memory by each process that checks them.
 
-Read from PostgreSQL every two seconds, so that a revocation takes effect within five; what was read
-is also kept in a file, so that a gateway that starts while PostgreSQL is away still takes events.
+Read from PostgreSQL when it tells of a change, and every two seconds in case that got lost: so a new
+key works at once, and a revocation takes effect within five seconds. What was read is also kept in a
+file, so that a gateway that starts while PostgreSQL is away still takes events.
 """
 
 import json
@@ -14,6 +15,7 @@ import structlog
 from projects.keys import Key, KeyKind, digest_of
 
 REFRESH_SECONDS = 2.0
+LISTEN = "LISTEN smolhog_keys"
 _log = structlog.get_logger()
 
 
@@ -59,13 +61,30 @@ class KeyDirectory:
         """Read the keys now; returns whether PostgreSQL answered."""
         try:
             with psycopg.connect(self._dsn, connect_timeout=3) as connection:
-                rows = connection.execute(
-                    "SELECT digest, kind, key_id, project_id FROM keys WHERE revoked_at IS NULL"
-                ).fetchall()
+                self._read(connection)
         except psycopg.Error as error:
             # The keys known so far stay good: PostgreSQL being away must not lose events.
             _log.warning("keys not refreshed", error=str(error).strip())
             return False
+        return True
+
+    def _refresh_forever(self) -> None:
+        while not self._stop.is_set():
+            try:
+                with psycopg.connect(self._dsn, connect_timeout=3, autocommit=True) as connection:
+                    connection.execute(LISTEN)
+                    while not self._stop.is_set():
+                        self._read(connection)
+                        for _ in connection.notifies(timeout=REFRESH_SECONDS, stop_after=1):
+                            pass
+            except psycopg.Error as error:
+                _log.warning("keys not refreshed", error=str(error).strip())
+                self._stop.wait(REFRESH_SECONDS)
+
+    def _read(self, connection: psycopg.Connection) -> None:
+        rows = connection.execute(
+            "SELECT digest, kind, key_id, project_id FROM keys WHERE revoked_at IS NULL"
+        ).fetchall()
         keys = {
             (bytes(digest), KeyKind(kind)): Key(key_id, project_id, KeyKind(kind))
             for digest, kind, key_id, project_id in rows
@@ -73,20 +92,19 @@ class KeyDirectory:
         if keys != self._keys:
             self._keys = keys
             self._save_snapshot(keys)
-        return True
-
-    def _refresh_forever(self) -> None:
-        while not self._stop.wait(REFRESH_SECONDS):
-            self.refresh()
 
     def _save_snapshot(self, keys: dict[tuple[bytes, KeyKind], Key]) -> None:
         if self._snapshot is None:
             return
         rows = [[digest.hex(), kind, key.key_id, key.project_id] for (digest, kind), key in keys.items()]
-        self._snapshot.parent.mkdir(parents=True, exist_ok=True)
         new = self._snapshot.with_suffix(".new")
-        new.write_text(json.dumps(rows))
-        new.replace(self._snapshot)
+        try:
+            self._snapshot.parent.mkdir(parents=True, exist_ok=True)
+            new.write_text(json.dumps(rows))
+            new.replace(self._snapshot)
+        except OSError as error:
+            # A full disk must not keep revocations from taking effect.
+            _log.warning("key snapshot not written", file=str(self._snapshot), error=str(error))
 
     def _load_snapshot(self) -> None:
         if self._snapshot is None or not self._snapshot.exists():
@@ -97,5 +115,5 @@ class KeyDirectory:
                 (bytes.fromhex(digest), KeyKind(kind)): Key(key_id, project_id, KeyKind(kind))
                 for digest, kind, key_id, project_id in rows
             }
-        except ValueError as error:
+        except (ValueError, TypeError, OSError) as error:
             _log.warning("key snapshot not readable", file=str(self._snapshot), error=str(error))

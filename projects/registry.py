@@ -9,6 +9,9 @@ from psycopg.rows import class_row
 from projects.errors import NoSuchKey, NoSuchProject, ProjectExists
 from projects.keys import KeyKind, NewKey, new_key
 
+# Whoever holds keys in memory listens; see projects/directory.py.
+_TELL = "NOTIFY smolhog_keys"
+
 
 @dataclass(frozen=True, slots=True)
 class Project:
@@ -60,14 +63,16 @@ def list_projects(connection: psycopg.Connection) -> list[Project]:
 
 
 def find_project(connection: psycopg.Connection, name: str) -> Project:
-    """Return the project of that name, or of that number.
+    """Return the project of that name, or else of that number.
 
     Raises:
         NoSuchProject: there is none.
     """
-    for project in list_projects(connection):
-        if name in (project.name, str(project.project_id)):
-            return project
+    projects = list_projects(connection)
+    named = [project for project in projects if project.name == name]
+    numbered = [project for project in projects if str(project.project_id) == name]
+    for project in named + numbered:
+        return project
     raise NoSuchProject(name)
 
 
@@ -84,6 +89,7 @@ def create_key(connection: psycopg.Connection, project_id: int, kind: KeyKind, n
                 "INSERT INTO keys (project_id, kind, name, digest, hint) VALUES (%s, %s, %s, %s, %s)",
                 [project_id, kind.value, name, key.digest, key.hint],
             )
+            connection.execute(_TELL)
     except psycopg.errors.ForeignKeyViolation as error:
         raise NoSuchProject(str(project_id)) from error
     return key
@@ -108,5 +114,6 @@ def revoke_key(connection: psycopg.Connection, key_id: int) -> None:
         cursor = connection.execute(
             "UPDATE keys SET revoked_at = coalesce(revoked_at, now()) WHERE key_id = %s", [key_id]
         )
+        connection.execute(_TELL)
     if cursor.rowcount == 0:
         raise NoSuchKey(key_id)

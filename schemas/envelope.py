@@ -10,12 +10,13 @@ have an index space of their own. ``(partition, offset, index)`` is an event's p
 
 import zlib
 from collections.abc import Iterable
-from datetime import datetime
+from typing import Annotated
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 
 from schemas.reasons import RejectReason
+from schemas.wire import Instant
 
 ENVELOPE_VERSION = 1
 
@@ -27,7 +28,7 @@ class LogEvent(Struct, array_like=True, gc=False):
     """UUID in its usual 36 characters."""
     event: str
     distinct_id: str
-    timestamp: datetime | None
+    timestamp: Instant | None
     """By the client's clock, with its zone; ``None`` if the client gave none."""
     session_id: str | None
     properties: Raw
@@ -47,10 +48,10 @@ class RejectedEvent(Struct, array_like=True, gc=False):
 class SubBatch(Struct, array_like=True):
     """The events of one client batch that go to one partition, under the batch's header."""
 
-    project_id: int
-    received_at: datetime
+    project_id: Annotated[int, Meta(ge=0, lt=2**31)]
+    received_at: Instant
     """UTC, by the gateway's clock."""
-    sent_at: datetime | None
+    sent_at: Instant | None
     source: str
     """The protocol that it came by, e.g. ``ws.v1``."""
     client_address: str | None

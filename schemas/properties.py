@@ -159,15 +159,18 @@ def decode_properties(raw: bytes, limits: Limits) -> dict[str, Any] | Rejection:
         return Rejection(RejectReason.MALFORMED, f"properties are not a JSON object: {error}")
     if _is_plain(raw, properties, limits):
         return properties
-    found = check_properties(properties, limits)
-    if found is not None:
-        return found
+    found = check_properties(properties, limits) or _check_json(raw, limits)
+    return properties if found is None else found
+
+
+def _check_json(raw: bytes, limits: Limits) -> Rejection | None:
+    """Check what only the text still shows: keys that stand twice, and how numbers are written."""
     try:
-        json.loads(
-            raw, object_pairs_hook=pairs_to_dict, parse_float=_check_literal, parse_int=_check_literal
-        )
+        json.loads(raw, object_pairs_hook=pairs_to_dict, parse_float=_check_literal, parse_int=_check_literal)
     except DuplicateKeyError as error:
-        return Rejection(RejectReason.DUPLICATE_KEY, f"key {error.args[0]!r} stands twice in one object")
+        # A value that is hidden by the later one may hold any key, half a surrogate pair, too.
+        key = error.args[0][:40].encode(errors="replace").decode()
+        return Rejection(RejectReason.DUPLICATE_KEY, f"key {key!r} stands twice in one object")
     except _UnstorableNumberError:
         return Rejection(
             RejectReason.NUMBER_OUT_OF_RANGE,
@@ -176,7 +179,7 @@ def decode_properties(raw: bytes, limits: Limits) -> dict[str, Any] | Rejection:
     except RecursionError:
         # A value that a later one of the same key hides may nest deeper than what was decoded.
         return Rejection(RejectReason.NESTED_TOO_DEEP, f"properties nest deeper than {limits.nesting} levels")
-    return properties
+    return None
 
 
 def _check_literal(literal: str) -> None:

@@ -46,11 +46,13 @@ def format_client_time(instant: datetime) -> bytes:
             instant = instant.astimezone(UTC)
         except OverflowError:
             # The last hours of the year 9999, or the first of the year 1, are in a year beyond.
-            instant = (datetime.max if offset < timedelta() else datetime.min).replace(tzinfo=UTC)
+            instant = _LAST if offset < timedelta() else _FIRST
     return instant.isoformat(" ").encode()
 
 
 _ZONES_END = timedelta(hours=16)
+_FIRST = datetime.min.replace(tzinfo=UTC)
+_LAST = datetime.max.replace(tzinfo=UTC)
 
 
 def row_prefix(project_id: int) -> bytes:

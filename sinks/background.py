@@ -90,11 +90,16 @@ class BackgroundWriter:
 
         Raises:
             SinkError: a write failed for good.
+            SinkUnavailable: the writer was closed before.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._error or not (self._waiting or self._writing))
+            self._changed.wait_for(
+                lambda: self._error or self._closed.is_set() or not (self._waiting or self._writing)
+            )
             self._flushing = False
             self._raise_error()
+            if self._waiting or self._writing:
+                raise SinkUnavailable(f"{self._name}: closed before everything was stored")
 
     def close(self) -> None:
         """Give up what was not flushed, and let go of the store."""
@@ -110,8 +115,7 @@ class BackgroundWriter:
 
     def _run(self) -> None:
         try:
-            while batches := self._take():
-                self._write(batches)
+            while (batches := self._take()) and self._write(batches):
                 with self._changed:
                     self._writing = False
                     self._changed.notify_all()
@@ -143,7 +147,8 @@ class BackgroundWriter:
             self._changed.notify_all()
             return batches
 
-    def _write(self, batches: list[StoredBatch]) -> None:
+    def _write(self, batches: list[StoredBatch]) -> bool:
+        """Write until it is stored; ``False`` if closed before."""
         attempt = 0
         while not self._closed.is_set():
             began = time.perf_counter()
@@ -162,4 +167,5 @@ class BackgroundWriter:
                 EVENT_TO_STORED_SECONDS.labels(self._name).observe(
                     max(0.0, time.time() - log_time.timestamp())
                 )
-            return
+            return True
+        return False

@@ -128,7 +128,8 @@ class Child:
     async def stop(self) -> None:
         """Ask the process to end, kill its group when it takes too long. Returns when it is gone."""
         self._stopping.set()
-        self.started.cancel()
+        if not self.started.cancel() and not self.started.cancelled():
+            self.started.exception()  # seen: who waited for another child's start did not ask for this one's
         process = self._process
         if process is None or process.returncode is not None:
             return

@@ -23,7 +23,7 @@ from smolhog.terminal import print_error
 
 app = typer.Typer(
     name="smolhog",
-    help="SmolHog: product analytics on your own machine. New here? Run `smolhog demo`.",
+    help="SmolHog: product analytics on your own machine.\n\nNew here? Run `smolhog demo`.",
     epilog="All settings are environment variables: docs/settings.md.",
     no_args_is_help=True,
     add_completion=False,
@@ -33,7 +33,9 @@ app = typer.Typer(
 )
 app.command("up", epilog="Example: smolhog up --data ~/analytics")(up_command)
 app.command("demo", epilog="Example: smolhog demo --rate 1000 --seconds 60")(demo_command)
-app.command("import")(import_command)
+app.command("import", epilog="Example: smolhog import clicks.csv --key sh_w_… --map distinct_id=customer")(
+    import_command
+)
 app.add_typer(projects_app, name="projects")
 app.add_typer(keys_app, name="keys")
 app.command("doctor", epilog="Example: smolhog doctor --json")(doctor_command)
@@ -54,8 +56,9 @@ def commands_command() -> None:
 
 def main() -> None:
     """Run the command line; what a user can put right ends with a sentence and exit code 1."""
-    # What a driver logs about an error is in the error that we show.
-    logging.getLogger("clickhouse_connect").addHandler(logging.NullHandler())
+    for driver in ("clickhouse_connect", "aiormq", "aio_pika"):
+        # What a driver logs about an error is in the error that we show.
+        logging.getLogger(driver).addHandler(logging.NullHandler())
     try:
         app(prog_name="smolhog")
     except SmolHogError as error:

@@ -64,7 +64,7 @@ def migrate_command(
 
 
 def gateway_command(*, data: DataOption = None) -> None:
-    """Run one gateway, in the foreground."""
+    """Run one gateway in the foreground; `smolhog up` and compose start it."""
     # Each process loads its own room only: it starts sooner and stays smaller.
     from smolhog.processes import run_gateway  # noqa: PLC0415
 
@@ -77,7 +77,7 @@ def dataflow_command(
     total: Annotated[int, typer.Option(min=1, help="Processes that share the partitions.")] = 1,
     data: DataOption = None,
 ) -> None:
-    """Run one dataflow process, in the foreground."""
+    """Run one dataflow process in the foreground; `smolhog up` and compose start it."""
     if index >= total:
         raise typer.BadParameter(f"must be below --total {total}, got {index}", param_hint="--index")
     from smolhog.processes import run_dataflow  # noqa: PLC0415 - as in gateway_command
@@ -86,7 +86,7 @@ def dataflow_command(
 
 
 def query_api_command(*, data: DataOption = None) -> None:
-    """Run the query API, in the foreground."""
+    """Run the query API in the foreground; `smolhog up` and compose start it."""
     from smolhog.processes import run_query_api  # noqa: PLC0415 - as in gateway_command
 
     run_query_api(load_settings(data))

@@ -77,15 +77,20 @@ def _command_section(path: str, command: Any) -> str:
             rows.append((parameter.name.upper(), parameter.help or ""))
         elif "--help" not in parameter.opts:
             names = ", ".join(f"`{name}`" for name in (*parameter.opts, *parameter.secondary_opts))
-            default = "" if parameter.default in (None, False, "", ()) else f" [default: {parameter.default}]"
-            rows.append((names, (parameter.help or "") + default))
-    hidden = "\n\nStarted by `smolhog up` and by compose, seldom by hand." if command.hidden else ""
-    text = f"\n## `{' '.join(words)}`\n\n{_paragraphs(command.help)}{hidden}\n"
+            rows.append((names, (parameter.help or "") + _option_default(parameter)))
+    text = f"\n## `{' '.join(words)}`\n\n{_paragraphs(command.help)}\n"
     if rows:
         text += "\n| | |\n|---|---|\n" + "".join(f"| {name} | {_cell(meaning)} |\n" for name, meaning in rows)
     if command.epilog:
         text += f"\n{command.epilog}\n"
     return text
+
+
+def _option_default(option: Any) -> str:
+    if option.required:
+        return " [required]"
+    silent = option.default is None or isinstance(option.default, bool) or option.default in ("", ())
+    return "" if silent else f" [default: {option.default}]"
 
 
 def _paragraphs(text: str | None) -> str:

@@ -51,9 +51,10 @@ def unreachable(store: str, error: Exception) -> ServiceUnreachable:
         store: PostgreSQL or ClickHouse.
         error: what the driver raised.
     """
+    setting = "SMOLHOG_POSTGRES_URL" if store == "PostgreSQL" else "SMOLHOG_CLICKHOUSE_URL"
     return ServiceUnreachable(
         f"{store} does not answer: {reason_of(error)}",
-        f"Start it (`smolhog up` starts the embedded one), or correct SMOLHOG_{store.upper()}_URL; "
+        f"Start it (`smolhog up` starts the embedded one), or correct {setting}; "
         "`smolhog doctor` checks all services.",
     )
 

@@ -1,6 +1,7 @@
 """How the command line talks to a person: notices of children, errors, and keys that are shown once."""
 
 import sys
+from contextlib import suppress
 
 from rich.console import Console
 from rich.markup import escape
@@ -44,9 +45,13 @@ class NoticePrinter:
             return
         colour = self._colours.setdefault(notice.child, _COLOURS[len(self._colours) % len(_COLOURS)])
         style = _STYLES.get(notice.kind, "default")
-        self._console.print(f"[{colour}]{escape(notice.child):>10}[/] | [{style}]{escape(notice.text)}[/]")
-        for line in notice.lines:
-            self._console.print(f"[dim]{'':>10} |   {escape(line)}[/]")
+        # A terminal that was closed must not keep the children from being stopped in order.
+        with suppress(OSError):
+            self._console.print(
+                f"[{colour}]{escape(notice.child):>10}[/] | [{style}]{escape(notice.text)}[/]"
+            )
+            for line in notice.lines:
+                self._console.print(f"[dim]{'':>10} |   {escape(line)}[/]")
 
 
 def print_error(error: SmolHogError) -> None:

@@ -4,6 +4,7 @@ Rows go in as tab-separated text; for events these are the bytes that PostgreSQL
 """
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
@@ -106,8 +107,7 @@ class ClickHouseWriter:
             key.project_id,
             escape_text(key.dimension),
             escape_text(key.event),
-            # As a number it would be misread in the first months of 1970, where wrong clocks end up.
-            format_time(datetime.fromtimestamp(key.bucket, UTC)),
+            _format_bucket(key.bucket),
             escape_text(key.value),
             self._log_id,
             row.partition,
@@ -115,6 +115,12 @@ class ClickHouseWriter:
             row.version,
             row.total,
         )
+
+
+@lru_cache(maxsize=10_000)
+def _format_bucket(seconds: int) -> bytes:
+    # ClickHouse misreads small numbers of seconds, and clocks that are wrong end up in 1970.
+    return format_time(datetime.fromtimestamp(seconds, UTC))
 
 
 def _insert(client: Client, table: str, columns: tuple[str, ...], rows: bytes) -> None:

@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 
 import psycopg
-from psycopg import sql
+from psycopg import errors, sql
 
 EPOCH = date(1970, 1, 1)
 DAYS_AHEAD = 2
@@ -14,7 +14,7 @@ _LOCK = 0x5340_1107
 
 
 class DayPartitions:
-    """Remembers which partitions exist, so that a batch asks the database only about new days.
+    """Remembers for which days there are partitions, so that a batch asks the database only about new days.
 
     Days older than :data:`DAY_LIMIT` whose first event arrives now share their month's partition,
     under the default partition ``events_past``: a client may send any past time, and tables for
@@ -39,11 +39,19 @@ class DayPartitions:
             name = f"events_{day:%Y%m%d}"
             if name in self._known:
                 continue
-            if self._exists(connection, name) or (today - day).days <= DAY_LIMIT:
-                _create(connection, "events", name, day, day + timedelta(days=1))
-                self._known.add(name)
-            else:
+            young = (today - day).days <= DAY_LIMIT
+            if not self._exists(connection, name) and not (young and self._create_day(connection, name, day)):
                 self._ensure_month(connection, day.replace(day=1))
+            self._known.add(name)
+
+    @staticmethod
+    def _create_day(connection: psycopg.Connection, name: str, day: date) -> bool:
+        try:
+            _create(connection, "events", name, day, day + timedelta(days=1))
+        except errors.CheckViolation:
+            # Its month holds rows of that day already: put there by a machine whose clock is ahead.
+            return False
+        return True
 
     def _ensure_month(self, connection: psycopg.Connection, month: date) -> None:
         name = f"events_past_{month:%Y%m}"

@@ -38,6 +38,11 @@ SET next_offset = excluded.next_offset,
     log_time = greatest(sink_positions.log_time, excluded.log_time),
     updated_at = now()
 """
+_LOCK_HOLDER = """
+SELECT pid FROM pg_locks
+WHERE locktype = 'advisory' AND granted AND classid = %s::bigint::oid AND objid = %s::bigint::oid AND objsubid = 1
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
 # Any number that no other program is likely to pair with ours.
 _LOCK_SPACE = 0x5340_0000_0000
 # The server restarts, fails over, or is out of something that comes back.
@@ -65,6 +70,7 @@ class PostgresWriter:
         self._log_id = log_id
         self._partition = partition
         self._connection: psycopg.Connection | None = None
+        self._backend: int | None = None
         self._partitions = DayPartitions()
         self._next_offset = 0
 
@@ -132,7 +138,9 @@ class PostgresWriter:
                 autocommit=True,
                 connect_timeout=5,
                 application_name=f"smolhog-sink-{self._partition}",
-                options="-c timezone=UTC -c lock_timeout=10s",
+                # The server, too, is to notice within seconds that this process is gone for good.
+                options="-c timezone=UTC -c lock_timeout=10s -c tcp_keepalives_idle=5 "
+                "-c tcp_keepalives_interval=2 -c tcp_keepalives_count=3",
                 keepalives_idle=5,
                 keepalives_interval=2,
                 keepalives_count=3,
@@ -146,7 +154,7 @@ class PostgresWriter:
         except _RETRYABLE as error:
             connection.close()
             raise SinkUnavailable(f"PostgreSQL: {error}".strip()) from error
-        except PartitionOwned:
+        except (PartitionOwned, SinkUnavailable):
             connection.close()
             raise
         # Read anew on each connection: the commit before the connection broke may have gone through.
@@ -155,13 +163,18 @@ class PostgresWriter:
         return connection
 
     def _own_partition(self, connection: psycopg.Connection) -> None:
-        row = connection.execute(
-            "SELECT pg_try_advisory_lock(%s)", [_LOCK_SPACE ^ self._log_id ^ (self._partition << 16)]
-        ).fetchone()
-        if row is None or not row[0]:
-            raise PartitionOwned(
-                f"another process writes partition {self._partition}; each partition has one dataflow"
-            )
+        lock = _LOCK_SPACE ^ self._log_id ^ (self._partition << 16)
+        row = connection.execute("SELECT pg_try_advisory_lock(%s)", [lock]).fetchone()
+        if row is not None and row[0]:
+            self._backend = connection.info.backend_pid
+            return
+        holder = connection.execute(_LOCK_HOLDER, [lock >> 32, lock & 0xFFFF_FFFF]).fetchone()
+        if holder is None or holder[0] == self._backend:
+            # The server goes on with a commit whose connection broke, and lets go after that.
+            raise SinkUnavailable("PostgreSQL: the connection before has not ended yet")
+        raise PartitionOwned(
+            f"another process writes partition {self._partition}; each partition has one dataflow"
+        )
 
     def _store(
         self,

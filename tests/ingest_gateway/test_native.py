@@ -145,15 +145,47 @@ def test_hello_and_ping_pass_through() -> None:
     assert DECODER.decode_frame_exactly(b'{"type":"ping"}') == Ping()
 
 
+@pytest.mark.parametrize(
+    ("event", "options"),
+    [
+        ({"properties": {"a": "x", "b": 1.5, "c": None, "d": True}}, {"separators": (",", ":")}),
+        ({"properties": {"a": "x"}}, {}),
+        ({"properties": {"a": "caf\u00e9 \U0001f994"}}, {}),
+        ({"properties": {"a": 'caf\u00e9 : "x"'}}, {"ensure_ascii": False}),
+        ({"properties": {"a": "x"}}, {"indent": 2}),
+        ({"session_id": None, "timestamp": None, "library": {"name": "js"}}, {}),
+        ({"properties": {"cart": [{"sku": "x", "tags": ["new"]}]}}, {}),
+        ({"timestamp": "2026-01-31T12:00:00Z", "session_id": "s", "event_id": ID}, {}),
+    ],
+    ids=["compact", "spaced", "escaped", "UTF-8", "indented", "null and unknown", "nested", "all fields"],
+)
+def test_what_sdks_send_takes_the_fast_path(
+    event: dict[str, Any], options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sound events are proven so, however their JSON is written."""
+    frame = json.dumps(
+        {"type": "batch", "id": "b", "events": [{"event": "e", "distinct_id": "d"} | event] * 3}, **options
+    )
+    decoder = NativeDecoder(DEFAULT_LIMITS, lambda: MADE_ID)
+    monkeypatch.setattr(decoder, "decode_frame_exactly", lambda _: pytest.fail("the exact path"))
+    decoded = decoder.decode_frame(frame.encode())
+    assert isinstance(decoded, DecodedBatch)
+    assert len(decoded.events) == 3
+
+
 # Frames at random: sound ones must take the fast path's word for it, and any other must meet the
 # same judgement whichever way it goes.
 
 _texts = st.text(max_size=12)
 _names = st.text(min_size=1, max_size=12)
-_scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | _texts
+_scalars = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | _texts
+)
 _properties = st.dictionaries(
     _texts,
-    st.recursive(_scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_texts, inner, max_size=3)),
+    st.recursive(
+        _scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_texts, inner, max_size=3)
+    ),
     max_size=4,
 )
 _times = st.datetimes(timezones=st.timezones()).map(lambda time: time.replace(fold=0).isoformat())
@@ -179,18 +211,19 @@ _frames = st.builds(
 )
 
 
+_PIECES = [
+    *(b"", b'"', b"\\", b"{", b"}", b"[", b"]", b",", b":", b" ", b"\xff", b"\\u0000", b"\\ud800"),
+    *(b"1e999", b"NaN", b"null", b"-", b"0", b'"a":1,', b'"a" :1,', b'"event":"x",', b"\x01"),
+]
+
+
 @st.composite
 def _mutated(draw: st.DrawFn) -> bytes:
     """A frame with a few bytes replaced, doubled or cut out."""
     frame = bytearray(draw(_frames))
     for _ in range(draw(st.integers(1, 3))):
         place = draw(st.integers(0, len(frame)))
-        piece = draw(
-            st.sampled_from(
-                [b"", b'"', b"\\", b"{", b"}", b"[", b"]", b",", b":", b" ", b"\xff", b"\\u0000", b"\\ud800"]
-                + [b"1e999", b"NaN", b"null", b"-", b"0", b'"a":1,', b'"a" :1,', b'"event":"x",', b"\x01"]
-            )
-        )
+        piece = draw(st.sampled_from(_PIECES))
         frame[place : place + draw(st.integers(0, 4))] = piece
     return bytes(frame)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from query_api.columns import Columns, QueryLimits
 from query_api.models import TrendsAnswer
-from query_api.plan import Source
+from query_api.plan import Measure, Source
 from query_api.sql import TRENDS
 from tests.query_api import oracle
 from tests.query_api.conftest import READ_TWO, Opening, Stores
@@ -207,7 +207,6 @@ async def test_rollup_and_columnar_copy_agree(stores: Stores, breakdown: str | N
     """The same question by rollup_hour, rollup_minute and events has the same answer."""
     from query_api.buckets import Interval, buckets_of
     from query_api.models import TrendsParameters
-    from query_api.plan import Measure
     from query_api.trend_rows import TrendRow, lines_of
     from query_api.trends import _bound
 
@@ -281,6 +280,24 @@ async def test_values_that_the_guard_cut_off_are_counted_from_the_events(
     assert (answer["source"], answer["exactness"]) == ("events", "exact")
     expected = [(label, len(found)) for label, found in oracle.labelled(events, "word", 4)]
     assert [(series["breakdown"], series["total"]) for series in answer["series"]] == expected
+
+
+async def test_a_breakdown_too_costly_to_be_exact_is_approximate_and_says_so(
+    stores: Stores, open_api: Opening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If counting the events takes too much, the rollup's answer stands, with the rare values summed."""
+    day = datetime(2025, 8, 1, tzinfo=UTC)
+    events = [Stored(1, "rare", "u", day, {"word": f"w{number}"}) for number in range(10)]
+    write(stores.clickhouse_url, events, guard=3, seed=7)
+    endless = "SELECT '', 'total', '', 0, count() FROM numbers(1000000000000) WHERE NOT ignore(number)"
+    monkeypatch.setitem(TRENDS, (Source.EVENTS, Measure.EVENTS, True, True), endless)
+    async with open_api(stores, limits=QueryLimits(seconds=1)) as api:
+        answer = await ask(
+            api, event="rare", from_="2025-08-01", to="2025-08-01", interval="day", breakdown="word"
+        )
+    assert (answer["source"], answer["exactness"]) == ("rollup_hour", "approximate")
+    totals = [(series["breakdown"], series["total"]) for series in answer["series"]]
+    assert totals == [("w0", 1), ("w1", 1), ("w2", 1), ("$other", 7)]
 
 
 async def test_a_value_that_is_really_called_other_is_summed_with_the_others(

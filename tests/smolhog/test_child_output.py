@@ -73,7 +73,7 @@ async def test_verbose_shows_every_line_for_people(tmp_path: Path) -> None:
     assert seen == [("info listening port=1", False), ("\ufffdplain", False)]
     assert output.last_lines == ("info listening port=1", "\ufffdplain")
     output.begin()
-    assert output.last_lines == ()
+    assert not output.last_lines
 
 
 async def test_an_endless_line_costs_only_itself(tmp_path: Path) -> None:

@@ -1,0 +1,265 @@
+"""Rollups come out right whatever the log holds, however it is cut, and wherever the dataflow is killed."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from dataflows.rollup import VALUE_LENGTH, CountedEvent, RollupCounter
+from schemas.rollup import OTHER, TOTAL, CellKey, RollupRow
+
+GRACE = 120
+HOUR = 1_750_000_000 // 3600 * 3600
+PARTITION = 3
+
+# Text, what is told apart as text, and what is not; two properties sound like the rollup's own names.
+_names = st.sampled_from(["plan", "city", "os", "n", "", OTHER])
+_values = st.one_of(
+    st.sampled_from(["a", "b", "c", "d", "true", "", OTHER, "x" * VALUE_LENGTH, "x" * (VALUE_LENGTH + 1)]),
+    st.sampled_from([True, False, None, 0, 1, 2.5, ["a"], {"a": "b"}]),
+)
+_fields = st.dictionaries(_names, _values, max_size=4)
+
+
+@st.composite
+def _events(draw: st.DrawFn) -> CountedEvent:
+    properties = draw(_fields)
+    context = draw(st.dictionaries(st.sampled_from(["$os", "$browser"]), st.sampled_from(["a", "b", "c"])))
+    minute = HOUR + 60 * draw(st.sampled_from([-600, -1, 0, 1, 2, 59, 60, 61, 130]))
+    return CountedEvent(minute, draw(st.sampled_from(["view", "buy"])), properties, context)
+
+
+@dataclass(frozen=True)
+class SubBatch:
+    """Part of one message, as the pipeline counts it."""
+
+    received_at: int
+    project_id: int
+    events: list[CountedEvent]
+
+
+Log = list[list[SubBatch]]
+# Clocks of gateways differ and jump, so arrival runs backwards, and by hours.
+_received = st.sampled_from([0, 30, 59, 61, 200, 3500, 3700, 3721, 4000, 8000, 12_000]).map(
+    lambda s: HOUR + s
+)
+_messages = st.lists(
+    st.builds(SubBatch, _received, st.sampled_from([1, 2]), st.lists(_events(), max_size=4)), max_size=3
+)
+_logs = st.lists(_messages, max_size=9)
+_moves = st.lists(
+    st.one_of(
+        st.sampled_from(["emit", "snapshot", "go on"]),
+        st.tuples(st.just("crash"), st.integers(0, 5)),
+    ),
+    max_size=30,
+)
+Moves = list[Any]
+
+
+@dataclass
+class Store:
+    """Keeps of each (cell, partition, segment) the row of the highest version, as ClickHouse does."""
+
+    rows: dict[tuple[CellKey, int, int], tuple[int, int]] = field(default_factory=dict)
+
+    def insert(self, rows: list[RollupRow]) -> None:
+        """Take rows in any order, however often."""
+        for row in rows:
+            place = (row.key, row.partition, row.segment)
+            version, total = self.rows.get(place, (-1, 0))
+            if row.version == version:
+                assert row.total == total, f"{row} was {total} in the same version before"
+            if row.version > version:
+                self.rows[place] = (row.version, row.total)
+
+    def cells(self) -> Counter[CellKey]:
+        """The value of each cell."""
+        found: Counter[CellKey] = Counter()
+        for (key, _, _), (_, total) in self.rows.items():
+            found[key] += total
+        return found
+
+    def totals(self) -> dict[tuple[CellKey, int, int], int]:
+        """The value of each cell in each segment, versions left out."""
+        return {place: total for place, (_, total) in self.rows.items()}
+
+
+def process(log: Log, moves: Moves, limit: int) -> Store:
+    """Count a log; after each message comes the next move, and in the end all is emitted."""
+    store = Store()
+    counter = RollupCounter(PARTITION, GRACE, limit)
+    snapshots: list[tuple[int, bytes | None]] = [(0, None)]
+    todo = iter(moves)
+    at = 0
+    while at < len(log):
+        for batch in log[at]:
+            # Offsets have gaps, as those of RabbitMQ.
+            counter.count(at * 3, batch.received_at, batch.project_id, batch.events)
+        at += 1
+        match next(todo, "go on"):
+            case "emit":
+                store.insert(counter.emit())
+            case "snapshot":
+                snapshots.append((at, counter.snapshot()))
+            case ("crash", back):
+                at, state = snapshots[max(0, len(snapshots) - 1 - back)]
+                counter = RollupCounter(PARTITION, GRACE, limit, state)
+    store.insert(counter.emit())
+    assert not counter.has_changes
+    return store
+
+
+def told(value: Any) -> str:
+    """How a value counts while there is room for it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value if isinstance(value, str) and 0 < len(value) <= VALUE_LENGTH else OTHER
+
+
+@dataclass
+class Bucket:
+    """All that ever happened of one event in one bucket, by brute force."""
+
+    total: int = 0
+    names: set[str] = field(default_factory=set)
+    values: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+
+
+def count_by_hand(log: Log) -> dict[tuple[int, int, int, str], Bucket]:
+    """Count a log event by event, without segments or a guard."""
+    buckets: defaultdict[tuple[int, int, int, str], Bucket] = defaultdict(Bucket)
+    for project_id, event in _all_events(log):
+        for interval in (60, 3600):
+            bucket = buckets[project_id, interval, event.minute // interval * interval, event.event]
+            bucket.total += 1
+            for name, value in (event.properties | event.context).items():
+                dimension = name or OTHER
+                bucket.names.add(dimension)
+                if value is not None:
+                    bucket.values[dimension][OTHER if dimension == OTHER else told(value)] += 1
+    return buckets
+
+
+def _all_events(log: Log) -> Iterator[tuple[int, CountedEvent]]:
+    for message in log:
+        for batch in message:
+            for event in batch.events:
+                yield batch.project_id, event
+
+
+def check(log: Log, cells: Counter[CellKey], limit: int) -> None:
+    """Compare cells with brute force, as far as the guard lets anybody know."""
+    seen: defaultdict[tuple[int, int, int, str], defaultdict[str, Counter[str]]]
+    seen = defaultdict(lambda: defaultdict(Counter))
+    for key, total in cells.items():
+        seen[key.project_id, key.interval, key.bucket, key.event][key.dimension][key.value] += total
+    expected = count_by_hand(log)
+    assert seen.keys() == expected.keys()
+    for place, bucket in expected.items():
+        dimensions = seen[place]
+        assert dimensions.pop(TOTAL) == {TOTAL: bucket.total}
+        pairs = sum(counts.total() for counts in bucket.values.values())
+        assert sum(counts.total() for counts in dimensions.values()) == pairs
+        if len(bucket.names - {OTHER}) > limit:
+            continue
+        assert dimensions.keys() == bucket.values.keys()
+        for name, counts in bucket.values.items():
+            assert dimensions[name].total() == counts.total()
+            if len(counts.keys() - {OTHER}) <= limit:
+                assert dimensions[name] == counts
+
+
+@given(_logs, _moves, _moves, st.integers(2, 4))
+def test_cells_are_those_of_brute_force(log: Log, moves: Moves, others: Moves, limit: int) -> None:
+    """Totals are always exact, breakdowns within the guard, whatever was killed and replayed.
+
+    The same log gives the same segments and values, however the two runs over it went.
+    """
+    first = process(log, moves, limit)
+    second = process(log, others, limit)
+    check(log, first.cells(), limit)
+    check(log, second.cells(), limit)
+    assert first.totals() == second.totals()
+
+
+def view(minute: int = 0, **properties: Any) -> CountedEvent:
+    """One event, in minute ``minute`` of the hour."""
+    return CountedEvent(HOUR + 60 * minute, "view", properties, {})
+
+
+def message(*events: CountedEvent, received_at: int = HOUR) -> list[SubBatch]:
+    """A message of one sub-batch."""
+    return [SubBatch(received_at, 1, list(events))]
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        pytest.param(
+            [message(view(a=None)), message(view(b="1")), message(view(c="1")), message(view(a="1"))], id="null first"
+        ),
+        pytest.param(
+            [message(view(**{"": "x"})), message(view(**{OTHER: "y"})), message(view(**{"": "z"}))],
+            id="names that sound like the rollup's own",
+        ),
+        pytest.param(
+            [
+                message(view(a="1", b="1", **{OTHER: "x"})),
+                message(view(c="1")),
+                message(view(**{OTHER: "y"})),
+            ],
+            id="a property named $other beside dimensions beyond the guard",
+        ),
+        pytest.param(
+            [message(view(n=1)), message(view(n="a")), message(view(n="b")), message(view(n="c"))],
+            id="numbers before text",
+        ),
+        pytest.param(
+            [message(view(1, a="1"), view(1)), message(view(2, a="2"), view(2))], id="minutes of one length"
+        ),
+    ],
+)
+def test_counting_at_once_or_one_by_one_is_the_same(log: Log) -> None:
+    """What the guard tells apart depends on the log, not on how many events wait to be counted."""
+    at_once = process(log, [], limit=2)
+    one_by_one = process(log, ["emit"] * len(log), limit=2)
+    assert at_once.totals() == one_by_one.totals()
+    check(log, at_once.cells(), limit=2)
+
+
+def test_late_event_opens_a_new_segment() -> None:
+    """An event whose bucket is long closed adds to it, and nothing that was written is taken back."""
+    late = HOUR + 60 + GRACE + 1
+    log = [message(view()), message(received_at=late), message(view(), received_at=late)]
+    minutes = {
+        (segment, value)
+        for (key, _, segment), value in process(log, ["emit"] * 3, limit=2).totals().items()
+        if key.interval == 60
+    }
+    assert minutes == {(0, 1), (6, 1)}
+
+
+def test_closed_cells_are_forgotten() -> None:
+    """What is kept is bounded by the buckets that log time has not passed."""
+    counter = RollupCounter(PARTITION, GRACE, 10)
+    empty = len(counter.snapshot())
+    for offset in range(500):
+        counter.count(offset, HOUR + 60 * offset, 1, [view(offset)])
+        counter.emit()
+    counter.count(500, HOUR + 10**6, 1, [])
+    counter.emit()
+    assert len(counter.snapshot()) <= empty + 10
+
+
+@example(b"")
+@example(b"\x94\x02\x00\x90\x90")
+@given(st.binary())
+def test_damaged_snapshot_is_refused_by_name(state: bytes) -> None:
+    """A snapshot of another version or of nothing is a ValueError that names the partition."""
+    with pytest.raises(ValueError, match="partition 3"):
+        RollupCounter(PARTITION, GRACE, 10, state)

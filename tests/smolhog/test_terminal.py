@@ -1,0 +1,40 @@
+"""How notices look."""
+
+from io import StringIO
+
+from rich.console import Console
+
+from smolhog.child import Notice, NoticeKind
+from smolhog.terminal import NoticePrinter
+
+
+def shown(notice: Notice, *, verbose: bool = False) -> str:
+    """What a person sees of a notice."""
+    out = StringIO()
+    NoticePrinter(Console(file=out, width=120), verbose=verbose)(notice)
+    return out.getvalue()
+
+
+def test_plain_output_is_shown_when_asked_for() -> None:
+    """Errors and what happens to a process are always shown, the rest with --verbose."""
+    plain = Notice(NoticeKind.LINE, "gateway", "hello")
+    assert shown(plain) == ""
+    assert shown(plain, verbose=True) == "   gateway | hello\n"
+    assert shown(Notice(NoticeKind.ERROR, "gateway", "no disk")) == "   gateway | no disk\n"
+
+
+def test_last_words_stand_under_their_notice_as_they_are() -> None:
+    """Brackets in a child's output are no markup."""
+    notice = Notice(NoticeKind.STUCK, "postgres", "ended", ("[error] bad [/x]",))
+    assert shown(notice) == "  postgres | ended\n           |   [error] bad [/x]\n"
+
+
+def test_a_terminal_that_is_gone_is_no_obstacle() -> None:
+    """The children are stopped in order even when nobody can be told."""
+    printer = NoticePrinter(Console(file=_Closed(), width=120), verbose=False)
+    printer(Notice(NoticeKind.STOPPED, "gateway", "stopped"))
+
+
+class _Closed(StringIO):
+    def write(self, _text: str) -> int:
+        raise OSError(5, "Input/output error")

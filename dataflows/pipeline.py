@@ -20,7 +20,7 @@ from dataflows.rollup import CountedEvent, RollupCounter
 from event_log.port import Message
 from schemas.envelope import EnvelopeError, LogEvent, SubBatch, decode_message, encode_event
 from schemas.limits import Limits
-from schemas.properties import Rejection, decode_properties, encode_properties
+from schemas.properties import Rejection, check_text, decode_properties, encode_properties
 from schemas.reasons import RejectReason
 from schemas.rows import escape_json, format_row, format_time, row_prefix, row_suffix
 from schemas.stored import MessageRows, StoredBatch, StoredRejection
@@ -135,6 +135,8 @@ class PartitionPipeline:
         except EnvelopeError as error:
             rejected.append(_rejected_message(message.body, error))
             return
+        # Looked for once in all names of a message; JSON has no other way to write it.
+        may_hold_nul = b"\\u0000" in message.body
         index = 0
         by_gateway = 0
         for batch in batches:
@@ -156,7 +158,8 @@ class PartitionPipeline:
             candidates: list[_Candidate] = []
             for event in batch.events:
                 raw = bytes(event.properties)
-                properties = decode_properties(raw, self._limits)
+                bad_name = _check_names(event) if may_hold_nul else None
+                properties = bad_name or decode_properties(raw, self._limits)
                 event_id = _event_id_bytes(event.event_id)
                 if isinstance(properties, Rejection):
                     rejected.append(_rejected_event(index, batch, event, properties))
@@ -197,6 +200,13 @@ class PartitionPipeline:
 
 _UUID = re.compile("[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _BAD_EVENT_ID = Rejection(RejectReason.INVALID_EVENT_ID, "event_id must be a UUID of 36 characters")
+
+
+def _check_names(event: LogEvent) -> Rejection | None:
+    for name in (event.event, event.distinct_id, event.session_id):
+        if name is not None and (found := check_text(name)) is not None:
+            return found
+    return None
 
 
 def _event_id_bytes(event_id: str) -> bytes | None:

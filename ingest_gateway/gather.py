@@ -57,6 +57,16 @@ class Settled:
     """Whether its rejected events are durable."""
 
 
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A client batch on its way."""
+
+    done: asyncio.Future[Settled]
+    """Done when every part of the batch is durable or has failed."""
+    places: list[int]
+    """The partition of each event, in order."""
+
+
 @dataclass(slots=True)
 class _Receipt:
     """Waits for all messages that hold a part of one client batch."""
@@ -121,45 +131,31 @@ class Gatherer:
         """Wait until all that was submitted is durable or has failed."""
         await self._idle.wait()
 
-    def partition_of_event(self, project_id: int, event: LogEvent) -> int:
-        """Tell the partition that an event goes to."""
-        return partition_of(project_id, event.distinct_id, self._partitions)
-
-    def submit(
-        self, header: Header, events: Sequence[LogEvent], rejected: list[RejectedEvent]
-    ) -> asyncio.Future[Settled]:
-        """Hand in the judged events of one client batch.
+    def submit(self, header: Header, events: Sequence[LogEvent], rejected: list[RejectedEvent]) -> Submission:
+        """Hand in the judged events of one client batch; they are encoded here and may be forgotten.
 
         It is taken even when the buffer is full: whoever reads from clients looks at `is_full` first, so
         at most one frame of each connection comes on top.
-
-        Returns:
-            A future, done when every part of the batch is durable or has failed.
         """
-        groups = self._group(header.project_id, events)
+        project_id, partitions = header.project_id, self._partitions
+        # This is partition_of, written out: a call for each event would take as long again.
+        places = [crc32(event.distinct_id.encode(), project_id) % partitions for event in events]
+        groups: defaultdict[int, list[LogEvent]] = defaultdict(list)
+        for partition, event in zip(places, events, strict=True):
+            groups[partition].append(event)
         if rejected and not groups:
-            groups[partition_of(header.project_id, "", self._partitions)] = []
-        future: asyncio.Future[Settled] = asyncio.get_running_loop().create_future()
+            groups[partition_of(project_id, "", partitions)] = []
+        done: asyncio.Future[Settled] = asyncio.get_running_loop().create_future()
         if not groups:
-            future.set_result(Settled())
-            return future
-        receipt = _Receipt(future, parts=len(groups), carrier=next(iter(groups)))
+            done.set_result(Settled())
+            return Submission(done, places)
+        receipt = _Receipt(done, parts=len(groups), carrier=next(iter(groups)))
         for partition, group in groups.items():
             carried = rejected if partition == receipt.carrier else []
             self._put(partition, encode_sub_batch(_sub_batch(header, group, carried)), receipt)
         if self._held > self._high:
             self._room.clear()
-        return future
-
-    def _group(self, project_id: int, events: Sequence[LogEvent]) -> dict[int, list[LogEvent]]:
-        partitions = self._partitions
-        if partitions == 1:
-            return {0: list(events)} if events else {}
-        groups: defaultdict[int, list[LogEvent]] = defaultdict(list)
-        for event in events:
-            # This is partition_of, written out: a call for each event would take as long again.
-            groups[crc32(event.distinct_id.encode(), project_id) % partitions].append(event)
-        return groups
+        return Submission(done, places)
 
     def _put(self, partition: int, part: bytes, receipt: _Receipt) -> None:
         lane = self._lanes[partition]

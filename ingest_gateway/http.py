@@ -119,8 +119,9 @@ class HttpIntake:
             batch = decode(body, key)
         except FrameError as error:
             refused, batch = error, kept_frame(body, error)
-        settled = await self._intake.submit(key.project_id, source, peer_of(request), batch)
-        outcome = self._intake.outcome(key.project_id, source, batch, settled)
+        pending = self._intake.submit(key.project_id, source, peer_of(request), batch)
+        await pending.done
+        outcome = self._intake.outcome(pending)
         if not outcome.is_durable:
             message = "the event log did not confirm; send the events again"
             error_body = HttpError(Refusal.UNAVAILABLE, message, outcome.accepted, outcome.results)

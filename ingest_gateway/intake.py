@@ -23,6 +23,23 @@ class Peer:
 
 
 @dataclass(frozen=True, slots=True)
+class Pending:
+    """What has to be remembered of a batch until it is answered. Its events are not: at full load they
+    would push everything else out of the processor's caches.
+    """
+
+    id: str | None
+    source: str
+    done: asyncio.Future[Settled]
+    places: list[int]
+    """The partition of each good event, in order."""
+    event_ids: list[str]
+    """Of the same events."""
+    verdicts: list[Verdict]
+    """Of the others."""
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of a batch, once nothing of it is under way any more."""
 
@@ -46,10 +63,8 @@ class Intake:
         self._gatherer = gatherer
         self._now = now
 
-    def submit(
-        self, project_id: int, source: str, peer: Peer, batch: DecodedBatch
-    ) -> asyncio.Future[Settled]:
-        """Submit a batch; what the future brings goes to :meth:`outcome`."""
+    def submit(self, project_id: int, source: str, peer: Peer, batch: DecodedBatch) -> Pending:
+        """Submit a batch; when it is done, :meth:`outcome` tells what became of it."""
         header = Header(
             project_id=project_id,
             received_at=self._now(),
@@ -59,35 +74,44 @@ class Intake:
             user_agent=peer.user_agent,
             trace=peer.trace,
         )
-        future = self._gatherer.submit(header, batch.events, batch.rejected)
+        submission = self._gatherer.submit(header, batch.events, batch.rejected)
         metrics.EVENTS_RECEIVED.labels(source).inc(len(batch.events) + len(batch.verdicts))
         for reason, count in Counter(rejected.reason.value for rejected in batch.rejected).items():
             metrics.EVENTS_REJECTED.labels("gateway", reason).inc(count)
-        return future
+        return Pending(
+            id=batch.id,
+            source=source,
+            done=submission.done,
+            places=submission.places,
+            event_ids=[event.event_id for event in batch.events],
+            verdicts=batch.verdicts,
+        )
 
-    def outcome(self, project_id: int, source: str, batch: DecodedBatch, settled: Settled) -> Outcome:
-        """Tell what became of a batch."""
+    def outcome(self, pending: Pending) -> Outcome:
+        """Tell what became of a batch that is done."""
+        settled = pending.done.result()
         if not settled.failed:
-            metrics.EVENTS_ACKED.labels(source).inc(len(batch.events))
-            return Outcome(len(batch.events), batch.verdicts, is_durable=True)
-        retries = self._retries(project_id, batch, settled.failed)
-        accepted = len(batch.events) - len(retries)
-        metrics.EVENTS_ACKED.labels(source).inc(accepted)
-        refused = batch.verdicts
+            metrics.EVENTS_ACKED.labels(pending.source).inc(len(pending.event_ids))
+            return Outcome(len(pending.event_ids), pending.verdicts, is_durable=True)
+        retries = _retries(pending, settled.failed)
+        accepted = len(pending.event_ids) - len(retries)
+        metrics.EVENTS_ACKED.labels(pending.source).inc(accepted)
+        refused = pending.verdicts
         if not settled.kept_rejected:
             # "rejected" says that it is kept; the next attempt gets that verdict.
             refused = [_retry(verdict.index, verdict.event_id) for verdict in refused]
         results = sorted(refused + retries, key=lambda verdict: verdict.index)
         return Outcome(accepted, results, is_durable=False)
 
-    def _retries(self, project_id: int, batch: DecodedBatch, failed: frozenset[int]) -> list[Verdict]:
-        refused = {verdict.index for verdict in batch.verdicts}
-        places = (index for index in range(len(batch.events) + len(refused)) if index not in refused)
-        return [
-            _retry(index, event.event_id)
-            for index, event in zip(places, batch.events, strict=True)
-            if self._gatherer.partition_of_event(project_id, event) in failed
-        ]
+
+def _retries(pending: Pending, failed: frozenset[int]) -> list[Verdict]:
+    refused = {verdict.index for verdict in pending.verdicts}
+    indices = (index for index in range(len(pending.places) + len(refused)) if index not in refused)
+    return [
+        _retry(index, event_id)
+        for index, place, event_id in zip(indices, pending.places, pending.event_ids, strict=True)
+        if place in failed
+    ]
 
 
 def _retry(index: int, event_id: str | None) -> Verdict:

@@ -7,18 +7,18 @@ of the connection's batches are unanswered.
 
 import asyncio
 from collections import deque
-from functools import partial
 
 import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from ingest_gateway.gather import Gatherer, Settled
-from ingest_gateway.intake import Intake, Peer
+from ingest_gateway.gather import Gatherer
+from ingest_gateway.intake import Intake, Peer, Pending
 from ingest_gateway.native import NativeDecoder
 from ingest_gateway.peer import bearer_key, peer_of
 from ingest_gateway.session import Action, Authorise, Close, CloseCode, Send, Session, State, Store
 from projects.keys import Key, KeyKind, KeyRing
 from schemas.limits import Limits
+from schemas.wire import Error
 from smolhog import metrics
 
 log = structlog.get_logger()
@@ -201,17 +201,17 @@ class Connection:
             self._window.clear()
         if store.error is not None and not store.error.fatal:
             metrics.FRAMES_REFUSED.labels(SOURCE, store.error.code).inc()
-        project_id = self._key.project_id
-        future = self._streams.intake.submit(project_id, SOURCE, self._peer, store.batch)
-        future.add_done_callback(partial(self._answer, project_id, store))
+        pending = self._streams.intake.submit(self._key.project_id, SOURCE, self._peer, store.batch)
+        error = store.error  # All of the store that is remembered: its batch is encoded by now.
+        pending.done.add_done_callback(lambda _: self._answer(pending, error))
 
-    def _answer(self, project_id: int, store: Store, future: asyncio.Future[Settled]) -> None:
-        outcome = self._streams.intake.outcome(project_id, SOURCE, store.batch, future.result())
-        if store.error is not None:
-            send = self._session.say(store.error)
+    def _answer(self, pending: Pending, error: Error | None) -> None:
+        outcome = self._streams.intake.outcome(pending)
+        if error is not None:
+            send = self._session.say(error)
         else:
-            assert store.batch.id is not None
-            send = self._session.ack(store.batch.id, outcome.accepted, outcome.results)
+            assert pending.id is not None
+            send = self._session.ack(pending.id, outcome.accepted, outcome.results)
         self._post(send.message, answers=True)
 
     def _post(self, message: str | bytes, *, answers: bool) -> None:

@@ -27,8 +27,9 @@ import structlog
 
 from smolhog.embedded.errors import StartError
 from smolhog.embedded.folder_lock import FolderLock
+from smolhog.embedded.identity import Identity
 from smolhog.embedded.loopback import write_port_file
-from smolhog.embedded.postgres_cluster import DATABASE, Cluster, ServiceUser, program, service_user
+from smolhog.embedded.postgres_cluster import DATABASE, Cluster, program
 
 _log = structlog.get_logger()
 
@@ -92,25 +93,27 @@ def _command(cluster: Cluster, port: int, *, fsync: bool) -> list[str]:
 
 
 def _start(
-    command: list[str], lock: FolderLock, user: ServiceUser | None, folder: Path
+    command: list[str], lock: FolderLock, identity: Identity, folder: Path
 ) -> "subprocess.Popen[bytes]":
     libc = ctypes.CDLL(None)
 
-    def stop_with_parent() -> None:
+    def prepare_child() -> None:
+        identity.enter()
+        if sys.platform != "linux":
+            return
+        # After the namespace: entering one forgets it.
         libc.prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
 
     return subprocess.Popen(  # noqa: S603 - a program of the wheel, arguments of this module
         command,
         # The server and its backends hold the folder's lock too, so that it outlives this process if need be.
         pass_fds=(lock.descriptor,),
-        user=user.uid if user else None,
-        group=user.gid if user else None,
-        extra_groups=[] if user else None,
-        preexec_fn=stop_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - no threads here
+        preexec_fn=prepare_child,  # noqa: PLW1509 - no threads here
         env={**os.environ, "LC_ALL": "C", "TZ": "UTC"},
         cwd=folder,
         # Ctrl-C on a terminal reaches this process, which passes it on.
         start_new_session=True,
+        **identity.arguments(),
     )
 
 
@@ -125,14 +128,15 @@ def _is_ready(cluster: Cluster, pid: int) -> bool:
 
 def _serve(data: Path, port: int, port_file: Path | None, *, fsync: bool) -> int:
     cluster = Cluster(data.absolute())
-    user = service_user()
     if not cluster.folder.exists():
-        cluster.folder.mkdir(mode=0o711 if user else 0o700, parents=True)
+        # As root another user runs the server, who has to pass this folder.
+        cluster.folder.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True)
     lock = FolderLock(cluster.folder, patience=_PATIENCE_SECONDS)
-    cluster.prepare(user, fsync=fsync)
+    identity = cluster.identity()
+    cluster.prepare(identity, fsync=fsync)
     port = port or _free_port()
     write_port_file(cluster.folder / "port", port)
-    server = _start(_command(cluster, port, fsync=fsync), lock, user, cluster.folder)
+    server = _start(_command(cluster, port, fsync=fsync), lock, identity, cluster.folder)
     asked_to_stop = False
 
     def stop(_number: int, _frame: object) -> None:

@@ -12,7 +12,6 @@ detaches the server, shares it between processes by a list of pids and opens up 
 
 import importlib.util
 import os
-import pwd
 import secrets
 import shutil
 import subprocess
@@ -21,41 +20,13 @@ from pathlib import Path
 from urllib.parse import quote
 
 from smolhog.embedded.errors import FolderUnusableError, PostgresError
+from smolhog.embedded.identity import Identity, choose_identity
 
 ROLE = "smolhog"
 DATABASE = "smolhog"
 
-# PostgreSQL refuses to run as root. The first of these users that exists runs it then.
-_SERVICE_USERS = ("smolhog", "postgres", "nobody")
 # sun_path holds 107 bytes and a null; the file is named .s.PGSQL.<port>.
 _LONGEST_SOCKET_FOLDER = 107 - len("/.s.PGSQL.65535")
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceUser:
-    """The user that PostgreSQL runs as."""
-
-    uid: int
-    gid: int
-
-
-def service_user() -> ServiceUser | None:
-    """Who runs the server when this process is root; None when this process itself can.
-
-    Raises:
-        PostgresError: none of the users exists.
-    """
-    if os.geteuid() != 0:
-        return None
-    for name in _SERVICE_USERS:
-        try:
-            entry = pwd.getpwnam(name)
-        except KeyError:
-            continue
-        return ServiceUser(entry.pw_uid, entry.pw_gid)
-    raise PostgresError(
-        f"PostgreSQL does not run as root, and there is no user {', '.join(_SERVICE_USERS)} to run it"
-    )
 
 
 def program(name: str) -> Path:
@@ -89,21 +60,26 @@ class Cluster:
         path = self.folder / "socket"
         return path if len(os.fsencode(path)) <= _LONGEST_SOCKET_FOLDER else None
 
-    def prepare(self, user: ServiceUser | None, *, fsync: bool) -> None:
+    def identity(self) -> Identity:
+        """Who runs the server.
+
+        Raises:
+            FolderUnusableError: that user cannot reach the folder or the programs.
+            PostgresError: there is no such user.
+        """
+        return choose_identity(self.files, (self.folder, program("postgres")))
+
+    def prepare(self, identity: Identity, *, fsync: bool) -> None:
         """Make what is missing. A crash half-way leaves nothing that the next start would take for a cluster.
 
         Raises:
-            FolderUnusableError: `user` cannot reach the folder or the programs.
             PostgresError: a program of PostgreSQL failed.
         """
-        if user:
-            for path in (self.folder, program("postgres")):
-                _check_reachable(path, user)
         if self.socket_folder:
             self.socket_folder.mkdir(mode=0o700, exist_ok=True)
-            _give(self.socket_folder, user)
+            identity.give(self.socket_folder)
         if not self.files.exists():
-            self._create(user, fsync=fsync)
+            self._create(identity, fsync=fsync)
 
     def url(self, database: str = DATABASE, *, tcp: bool = False) -> str:
         """The connection URL of a server that was started on this folder.
@@ -126,11 +102,11 @@ class Cluster:
             )
         return f"postgresql://{ROLE}:{password}@127.0.0.1:{port}/{database}"
 
-    def _create(self, user: ServiceUser | None, *, fsync: bool) -> None:
+    def _create(self, identity: Identity, *, fsync: bool) -> None:
         unfinished = self.folder / "cluster.new"
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(mode=0o700)
-        _give(unfinished, user)
+        identity.give(unfinished)
         password = secrets.token_hex(24)
         (self.folder / "password").unlink(missing_ok=True)
         with os.fdopen(
@@ -148,39 +124,19 @@ class Cluster:
             ),
             *(() if fsync else ("--no-sync",)),
         ]
-        _run(command, "", user, self.folder)
+        _run(command, "", identity, self.folder)
         # By pipe, because a command line is there for everyone to read; hexadecimal, so nothing to quote.
         sql = f"ALTER ROLE {ROLE} PASSWORD '{password}'\nCREATE DATABASE {DATABASE}\n"
         _run(
-            [str(program("postgres")), "--single", "-D", str(unfinished), "postgres"], sql, user, self.folder
+            [str(program("postgres")), "--single", "-D", str(unfinished), "postgres"],
+            sql,
+            identity,
+            self.folder,
         )
         unfinished.rename(self.files)
 
 
-def _give(path: Path, user: ServiceUser | None) -> None:
-    if user:
-        os.chown(path, user.uid, user.gid)
-
-
-def _check_reachable(path: Path, user: ServiceUser) -> None:
-    """PostgreSQL, no longer root, must be able to pass every folder on the way."""
-    for folder in path.resolve().parents if path.is_file() else (path.resolve(), *path.resolve().parents):
-        stat = folder.stat()
-        passable = (
-            bool(stat.st_mode & 0o100)
-            if stat.st_uid == user.uid
-            else bool(stat.st_mode & 0o010)
-            if stat.st_gid == user.gid
-            else bool(stat.st_mode & 0o001)
-        )
-        if not passable:
-            raise FolderUnusableError(
-                f"{path}: PostgreSQL does not run as root, and its user (uid {user.uid}) may not pass {folder}. "
-                f"Run smolhog as another user, use a folder such as /var/lib/smolhog, or `chmod o+x {folder}`"
-            )
-
-
-def _run(command: list[str], text: str, user: ServiceUser | None, folder: Path) -> None:
+def _run(command: list[str], text: str, identity: Identity, folder: Path) -> None:
     # cwd: a service user may not be able to stay where this process was started.
     done = subprocess.run(  # noqa: S603 - a program of the wheel, arguments of this module
         command,
@@ -188,11 +144,10 @@ def _run(command: list[str], text: str, user: ServiceUser | None, folder: Path) 
         text=True,
         capture_output=True,
         check=False,
-        user=user.uid if user else None,
-        group=user.gid if user else None,
-        extra_groups=[] if user else None,
+        preexec_fn=identity.enter,
         env={**os.environ, "LC_ALL": "C"},
         cwd=folder,
+        **identity.arguments(),
     )
     if done.returncode != 0:
         said = (done.stderr.strip() or done.stdout.strip())[-2000:]

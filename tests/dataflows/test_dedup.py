@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,26 +36,20 @@ def places(offset: int, count: int) -> list[bytes]:
 _logs = st.lists(st.lists(st.tuples(st.integers(0, 6), st.integers(1, 2)), max_size=5), max_size=8)
 
 
-@given(_logs, st.lists(st.integers(1, 4), max_size=8), st.lists(st.integers(0, 8), max_size=4))
+@given(_logs, st.lists(st.tuples(st.integers(0, 8), st.integers(1, 4)), max_size=8))
 def test_first_occurrences_pass_however_the_log_is_read(
-    log: list[list[tuple[int, int]]], chunks: list[int], restarts: list[int]
+    log: list[list[tuple[int, int]]], reads: list[tuple[int, int]]
 ) -> None:
-    """Any chunking and any replays let exactly the first event of each id through, each time."""
-    import tempfile  # noqa: PLC0415 - hypothesis runs one function-scoped fixture for all examples
-
+    """Any cuts and any replays let exactly the first event of each id through, each time."""
+    first = _first_places(log)
+    reached = 0
     with tempfile.TemporaryDirectory() as folder:
         index = RocksDedupIndex(Path(folder), days=7)
-        first = _first_places(log)
-        for begin in [0, *restarts]:
-            # A replay begins anywhere at or before what was read; later parts were not seen yet.
-            at = min(begin, len(log))
-            if begin and at > 0:
-                at = 0 if begin % 2 else at // 2
-            sizes = iter(chunks)
-            while at < len(log):
-                size = next(sizes, 1)
-                _read(index, log, at, min(at + size, len(log)), first)
-                at += size
+        for back, count in [*reads, (0, len(log)), (len(log), len(log))]:
+            begin = max(0, reached - back)
+            end = min(begin + count, len(log))
+            _read(index, log, begin, end, first)
+            reached = max(reached, end)
         index.close()
 
 
@@ -115,8 +110,9 @@ def test_second_process_is_refused(index: RocksDedupIndex, tmp_path: Path) -> No
     assert "lock" in process.stderr.lower()
 
 
-def test_ids_outlive_a_close(index: RocksDedupIndex, tmp_path: Path) -> None:
+def test_ids_outlive_a_close(tmp_path: Path) -> None:
     """What was remembered is known after a restart in order."""
+    index = RocksDedupIndex(tmp_path / "dedup", days=7)
     find_first(index, [key(1)], places(0, 1))
     index.sync()
     index.close()

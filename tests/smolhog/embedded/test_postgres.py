@@ -11,8 +11,9 @@ import psycopg
 import pytest
 
 from smolhog.embedded.errors import FolderUnusableError
+from smolhog.embedded.identity import namespaces_work
 from smolhog.embedded.postgres import connection_url
-from smolhog.embedded.postgres_cluster import Cluster, ServiceUser
+from smolhog.embedded.postgres_cluster import Cluster
 from tests.fixtures_postgres import PostgresServer, postgres_folder, running_postgres
 
 
@@ -132,14 +133,19 @@ def test_a_path_too_long_for_a_socket_is_served_over_tcp() -> None:
             assert _value(server.url(), b"SELECT 1") == 1
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs PostgreSQL as another user")
-def test_root_is_told_which_folder_is_closed() -> None:
-    """As root PostgreSQL runs as somebody else; a folder that they cannot pass is named, not opened up."""
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has folders that another user may not pass")
+def test_root_serves_from_a_folder_that_is_closed_to_others() -> None:
+    """A user namespace makes up for it; without one the folder is named, and never opened up."""
     with postgres_folder() as folder:
-        (folder / "postgres").mkdir()
         folder.chmod(0o700)
-        with pytest.raises(FolderUnusableError, match=f"may not pass {folder}"):
-            Cluster(folder / "postgres").prepare(ServiceUser(65534, 65534), fsync=False)
+        if namespaces_work():
+            for _ in range(2):
+                with running_postgres(folder) as (_, server):
+                    assert _value(server.url(), b"SELECT 1") == 1
+        else:
+            (folder / "postgres").mkdir()
+            with pytest.raises(FolderUnusableError, match=f"may not pass {folder}"):
+                Cluster(folder / "postgres").identity()
         assert folder.stat().st_mode & 0o777 == 0o700
 
 

@@ -11,6 +11,7 @@ log comes to the same cells, segments and values, and its rows are the same as b
   is past the bucket's end and the grace time, then the group is closed and another one opened by
   this message. So no event is ever too late, and *when* a closed group is forgotten, how messages
   were batched and when rows are emitted changes no number.
+* A control message closes groups where it stands in the log; that, too, depends on the log alone.
 
 Cardinality is guarded within a group, for the same reason: the first dimensions of an event and the
 first values of a dimension that come are told apart, the rest counts as ``$other``. ``$other`` itself
@@ -61,6 +62,7 @@ class _State(msgspec.Struct, array_like=True):
     log_time: int
     groups: list[tuple[int, int, int, _Group]]
     closed: list[RollupRow]
+    counted_to: int = 0
 
 
 class RollupCounter:
@@ -71,12 +73,21 @@ class RollupCounter:
         grace_seconds: log time after a bucket's end at which its group is closed.
         values: values of a dimension that a group tells apart, and dimensions of an event likewise.
         state: what :meth:`snapshot` returned at the offset where the log is read on.
+        counted_to: without ``state``: messages before this offset are counted already.
 
     Raises:
         ValueError: ``state`` is not a snapshot that this version can read.
     """
 
-    def __init__(self, partition: int, grace_seconds: int, values: int, state: bytes | None = None) -> None:
+    def __init__(
+        self,
+        partition: int,
+        grace_seconds: int,
+        values: int,
+        state: bytes | None = None,
+        *,
+        counted_to: int = 0,
+    ) -> None:
         self._partition = partition
         self._grace = grace_seconds
         self._values = values
@@ -85,13 +96,26 @@ class RollupCounter:
         self._pending: dict[_GroupKey, _Pending] = {}
         self._dirty: dict[_GroupKey, set[tuple[str, str, str]]] = {}
         self._closed: list[RollupRow] = []
+        self._counted_to = counted_to
+        self._emitted_to = counted_to
         if state is not None:
             self._restore(state)
 
     @property
     def has_changes(self) -> bool:
-        """Whether :meth:`emit` has anything to say."""
-        return bool(self._closed or self._pending or self._dirty)
+        """Whether :meth:`emit` has anything to say, if only how far it has come."""
+        return bool(
+            self._closed or self._pending or self._dirty or self._counted_to != self._emitted_to
+        )
+
+    @property
+    def counted_to(self) -> int:
+        """Offset before which every message is counted."""
+        return self._counted_to
+
+    def advance(self, next_offset: int) -> None:
+        """Say that every message before ``next_offset`` was handed to :meth:`count`, if it held events."""
+        self._counted_to = max(self._counted_to, next_offset)
 
     def count(self, offset: int, log_time: int, project_id: int, events: list[CountedEvent]) -> None:
         """Count the events of one sub-batch.
@@ -103,6 +127,8 @@ class RollupCounter:
             events: in the order of the log.
         """
         self._log_time = max(self._log_time, log_time)
+        if offset < self._counted_to:
+            return
         pending: dict[int, tuple[_Pending, _Pending]] = {}
         # All groups are opened before any event waits: closing one counts all that waits.
         for minute in {event.minute: None for event in events}:
@@ -123,12 +149,45 @@ class RollupCounter:
                 seen.append(properties)
                 seen.append(context)
 
+    def close(self, project_id: int | None, begin: int, end: int) -> None:
+        """Close the open groups of a time range: later events open others. To be called between messages.
+
+        Args:
+            project_id: whose groups; ``None`` for all.
+            begin: first bucket, in seconds since 1970.
+            end: not included.
+        """
+        self.settle()
+        for key in list(self._groups):
+            if project_id in (None, key[0]) and begin <= key[2] < end:
+                self._closed.extend(self._take_rows(key))
+                del self._groups[key]
+
+    def settle(self) -> None:
+        """Count all that waits, which frees the events; changes no number."""
+        counted: dict[tuple[int, int, str, int], _Columns] = {}
+        # Minutes go first: an hour that saw one minute only reuses its columns.
+        for key in sorted(self._pending, key=lambda key: key[1]):
+            project_id, interval, bucket = key
+            group = self._groups[key]
+            dirty = self._dirty.setdefault(key, set())
+            for event, seen in self._pending[key].items():
+                # What waits for an hour is what waits for its minutes: with the length of one of
+                # them, it is the same events.
+                same = (project_id, bucket - bucket % Interval.HOUR, event, len(seen))
+                columns = counted.get(same) if interval == Interval.HOUR else None
+                if columns is None:
+                    columns = counted[same] = _count_columns(seen)
+                self._add(group, event, columns, dirty)
+        self._pending.clear()
+
     def emit(self) -> list[RollupRow]:
         """Return a row for each cell that changed since the last call, and forget closed groups.
 
         To be called between messages only.
         """
-        self._settle_all()
+        self.settle()
+        self._emitted_to = self._counted_to
         rows, self._closed = self._closed, []
         for key in list(self._dirty):
             rows.extend(self._take_rows(key))
@@ -141,13 +200,15 @@ class RollupCounter:
 
         Which open cells were not emitted yet is not in it: a restart emits all of them again.
         """
-        self._settle_all()
+        self.settle()
         groups = [
             (*key, group)
             for key, group in self._groups.items()
             if key in self._dirty or not self._is_past(key)
         ]
-        return _encode(_State(_STATE_VERSION, self._log_time, groups, self._closed))
+        return _encode(
+            _State(_STATE_VERSION, self._log_time, groups, self._closed, self._counted_to)
+        )
 
     def _restore(self, state: bytes) -> None:
         try:
@@ -161,6 +222,8 @@ class RollupCounter:
             )
         self._log_time = restored.log_time
         self._closed = restored.closed
+        self._counted_to = restored.counted_to
+        self._emitted_to = 0
         for project_id, interval, bucket, group in restored.groups:
             key = (project_id, interval, bucket)
             self._groups[key] = group
@@ -179,29 +242,12 @@ class RollupCounter:
         """Make sure that a group is open for events of this message; closes one that is past."""
         group = self._groups.get(key)
         if group is not None and group.segment < offset and self._is_past(key):
-            self._settle_all()
+            self.settle()
             self._closed.extend(self._take_rows(key))
             group = None
         if group is None:
             group = self._groups[key] = _Group(offset, offset, {})
         group.version = offset
-
-    def _settle_all(self) -> None:
-        """Count all that waits. Minutes go first: an hour that saw one minute only reuses its columns."""
-        counted: dict[tuple[int, int, str, int], _Columns] = {}
-        for key in sorted(self._pending, key=lambda key: key[1]):
-            project_id, interval, bucket = key
-            group = self._groups[key]
-            dirty = self._dirty.setdefault(key, set())
-            for event, seen in self._pending[key].items():
-                # What waits for an hour is what waits for its minutes: with the length of one of
-                # them, it is the same events.
-                same = (project_id, bucket - bucket % Interval.HOUR, event, len(seen))
-                columns = counted.get(same) if interval == Interval.HOUR else None
-                if columns is None:
-                    columns = counted[same] = _count_columns(seen)
-                self._add(group, event, columns, dirty)
-        self._pending.clear()
 
     def _add(self, group: _Group, event: str, columns: _Columns, dirty: set[tuple[str, str, str]]) -> None:
         dimensions = group.cells.setdefault(event, {TOTAL: {}})

@@ -87,6 +87,14 @@ class EventLog(Protocol):
         """
         ...
 
+    async def check(self) -> None:
+        """Return if an append can be expected to succeed now.
+
+        Raises:
+            EventLogUnavailable: it cannot.
+        """
+        ...
+
     async def close(self) -> None:
         """Let go of connections, files and threads; further use raises `EventLogClosed`."""
         ...

@@ -197,6 +197,10 @@ class RabbitMQEventLog:
             raise EventLogClosed
         return await self._probe.end(self._names[partition])
 
+    async def check(self) -> None:
+        """Return if the log answers."""
+        await self.end(0)
+
     async def close(self) -> None:
         """Close all connections; appends in flight fail, readers raise `EventLogClosed`."""
         self._closed.set()

@@ -176,6 +176,11 @@ class SQLiteEventLog:
         """Return the offset one past the last message. Exact."""
         return (await self._look(partition, PartitionFile.bounds)).end
 
+    async def oldest(self, partition: int) -> int:
+        """Return the offset of the oldest message that is kept, or the end if none is."""
+        bounds = await self._look(partition, PartitionFile.bounds)
+        return bounds.end if bounds.oldest is None else bounds.oldest
+
     async def size_bytes(self, partition: int) -> int:
         """Return the bytes that a partition's messages take up in its file."""
         return await self._look(partition, PartitionFile.used_bytes)
@@ -200,6 +205,10 @@ class SQLiteEventLog:
     def _check_open(self) -> None:
         if self._closed.is_set():
             raise EventLogClosed
+
+    async def check(self) -> None:
+        """Return if the log answers."""
+        await self.end(0)
 
     async def close(self) -> None:
         """Store what is queued, end the threads; readers raise `EventLogClosed`."""

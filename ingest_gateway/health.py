@@ -41,7 +41,7 @@ class Health:
     async def _look_at_log(self) -> str:
         try:
             async with asyncio.timeout(_LOG_SECONDS):
-                await self._log.end(0)
+                await self._log.check()
         except TimeoutError:
             return f"no answer in {_LOG_SECONDS:g} s"
         except EventLogError as error:

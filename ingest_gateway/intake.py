@@ -24,8 +24,9 @@ class Peer:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """What has to be remembered of a batch until it is answered. Its events are not: at full load they
-    would push everything else out of the processor's caches.
+    """What has to be remembered of a batch until it is answered.
+
+    Its events are not: at full load they would push everything else out of the processor's caches.
     """
 
     id: str | None

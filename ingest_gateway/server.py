@@ -1,6 +1,7 @@
 """The gateway as a process: uvicorn around the application, and an orderly end at SIGTERM."""
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -118,10 +119,26 @@ async def serve(
                 started(server, bound)
 
         server = GatewayServer(_config(app, limits, trusted_proxies), app, accepting)
-        await server.serve(sockets=[listener])
+        with _rare_collections():
+            await server.serve(sockets=[listener])
         log.info("gateway.stopped", port=bound)
     finally:
         await event_log.close()
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Let the cycle collector run a hundred times less often.
+
+    By default it runs every 700 objects that hold others, seven batches, and finds nothing: events form
+    no cycles. That took a tenth of the gateway's time.
+    """
+    before = gc.get_threshold()
+    gc.set_threshold(70_000, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def _config(app: Starlette, limits: Limits, trusted_proxies: str | None) -> uvicorn.Config:

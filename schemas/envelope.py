@@ -1,8 +1,12 @@
 """What one message of the event log holds: sub-batches of events, each with its own header.
 
-A message is JSON, ``[version, [sub-batch, …]]``; structs are arrays so that no field name is
-repeated per event, and ``properties`` stay the bytes that the client sent. New fields go to the end
-of a struct, with a default.
+A message is JSON, ``[version, [sub-batch, …], [control, …]]``; structs are arrays so that no field
+name is repeated per event, and ``properties`` stay the bytes that the client sent. New fields go to
+the end of a struct, with a default.
+
+A *control* tells the dataflow to do something at this place of the log. Since it stands in the log,
+what the dataflow does stays a function of the log alone. It takes effect before the events of its
+message.
 
 An event's *index* counts the events of its message in order, over all sub-batches; rejected events
 have an index space of their own. ``(partition, offset, index)`` is an event's place in the log.
@@ -62,11 +66,29 @@ class SubBatch(Struct, array_like=True):
     rejected: list[RejectedEvent] = []
 
 
+class CloseGroups(Struct, array_like=True, tag="close"):
+    """Control: close the open groups of a time range, as if log time had passed them.
+
+    Events that come later open new segments: so all segments that were opened before this message hold
+    events before this message only, and :mod:`dataflows.rebuild` may replace them.
+    """
+
+    control_id: str
+    """Tells this control from all others; whoever appended it finds it again by this."""
+    project_id: int | None
+    """Whose groups; ``None`` for those of all projects."""
+    begin: int
+    """Seconds since 1970, a whole hour."""
+    end: int
+    """Likewise; not included."""
+
+
 class LogMessage(Struct, array_like=True):
     """One message of the event log."""
 
     version: int
     batches: list[SubBatch]
+    controls: list[CloseGroups] = []
 
 
 class EnvelopeError(ValueError):
@@ -94,6 +116,11 @@ def encode_event(event: LogEvent) -> bytes:
 def join_sub_batches(encoded: Iterable[bytes]) -> bytes:
     """Make the body of one log message from encoded sub-batches."""
     return b"[%d,[%b]]" % (ENVELOPE_VERSION, b",".join(encoded))
+
+
+def encode_controls(controls: list[CloseGroups]) -> bytes:
+    """Make the body of a log message that holds controls and no events."""
+    return _encoder.encode(LogMessage(ENVELOPE_VERSION, [], controls))
 
 
 def decode_message(body: bytes) -> LogMessage:

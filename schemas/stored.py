@@ -66,6 +66,8 @@ class StoredBatch(NamedTuple):
     """The offset after the last message of this batch, or of the one before if it has none."""
     log_time: datetime | None
     """Log time at the end of the batch."""
+    counted_to: int | None = None
+    """With ``rollups`` stored, all messages before this offset are counted; ``None``: nothing is said."""
 
     @property
     def size(self) -> int:

@@ -22,6 +22,12 @@ APPEND_SECONDS = Histogram(
 )
 APPEND_FAILURES = Counter("smolhog_append_failures", "Log messages that could not be made durable.")
 
+SPOOL_MESSAGES = Gauge(
+    "smolhog_spool_messages", "Log messages on the gateway's own disk, waiting for the broker."
+)
+SPOOLED = Counter("smolhog_spooled", "Log messages that went to the gateway's own disk first.")
+SPOOL_DRAINED = Counter("smolhog_spool_drained", "Log messages that went from there to the broker.")
+
 EVENTS_PROCESSED = Counter("smolhog_events_processed", "Events that a dataflow decoded.", ["partition"])
 EVENTS_DEDUPLICATED = Counter(
     "smolhog_events_deduplicated", "Events dropped because their id was seen before.", ["partition"]

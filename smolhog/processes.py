@@ -4,7 +4,6 @@ Run by `smolhog up` and by compose, one operating system process each. They log 
 end at SIGTERM after finishing what they hold, and may be killed at any moment.
 """
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -13,10 +12,12 @@ from queue import SimpleQueue
 from threading import Thread
 
 import structlog
+import uvloop
 from prometheus_client import start_http_server
 
 from event_log.opening import open_event_log
 from event_log.port import EventLog, Retention
+from event_log.spool import SpooledEventLog
 from projects.directory import KeyDirectory
 from smolhog.errors import SettingsInvalid
 from smolhog.logs import configure_logs
@@ -29,13 +30,13 @@ _log = structlog.get_logger()
 def run_gateway(settings: Settings) -> None:
     """Serve the gateway until SIGTERM."""
     configure_logs(settings.log_level, as_json=settings.log_json, process="gateway")
-    asyncio.run(_serve_gateway(settings))
+    uvloop.run(_serve_gateway(settings))
 
 
 def run_query_api(settings: Settings) -> None:
     """Serve the query API until SIGTERM."""
     configure_logs(settings.log_level, as_json=settings.log_json, process="query-api")
-    asyncio.run(_serve_query_api(settings))
+    uvloop.run(_serve_query_api(settings))
 
 
 def run_dataflow(settings: Settings, index: int, total: int) -> None:
@@ -96,7 +97,7 @@ async def _serve_gateway(settings: Settings) -> None:
     from ingest_gateway.app import create_app  # noqa: PLC0415 - one room a process
     from ingest_gateway.server import serve  # noqa: PLC0415
 
-    log = await _open_log(settings)
+    log = await _open_log(settings) if settings.amqp_url is None else await _open_spooled_log(settings)
     with _keys(settings, "gateway") as keys:
         app = create_app(
             log=log,
@@ -128,6 +129,15 @@ async def _serve_query_api(settings: Settings) -> None:
             port=settings.query_port,
             cors_origins=settings.cors_origins,
         )
+
+
+async def _open_spooled_log(settings: Settings) -> EventLog:
+    return await SpooledEventLog.open(
+        partial(_open_log, settings),
+        settings.data / "spool",
+        partitions=settings.partitions,
+        capacity_bytes=settings.spool_bytes,
+    )
 
 
 async def _open_log(settings: Settings) -> EventLog:

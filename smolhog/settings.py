@@ -99,6 +99,13 @@ class Settings(BaseSettings):
         "more makes it ask clients to slow down.",
     )
 
+    spool_bytes: int = Field(
+        default=2 * 1024**3,
+        ge=1024**2,
+        description="Disk that the gateway may use for events while RabbitMQ is away; "
+        "when it is full, clients are told to come back later.",
+    )
+
     dataflow_processes: int = Field(
         default=1, ge=1, description="Dataflow processes that `smolhog up` starts; they share the partitions."
     )

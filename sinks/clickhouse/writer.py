@@ -41,7 +41,9 @@ _SETTINGS = {
 # What ClickHouse answers to rows that it will never take: it could not parse them, or the table is
 # not what we think. Whatever else it answers (memory, too many parts, read-only, shutting down) may
 # pass; stopping for what passes would be worse than trying what does not.
-_FINAL_CODES = frozenset({6, 16, 26, 27, 33, 38, 41, 43, 44, 47, 53, 60, 62, 69, 70, 72, 73, 81, 117, 131})
+_FINAL_CODES = frozenset(
+    {6, 16, 20, 25, 26, 27, 33, 38, 41, 43, 44, 47, 53, 60, 62, 69, 70, 72, 73, 81, 117, 131, 376, 467}
+)
 
 
 class ClickHouseWriter:

@@ -6,7 +6,7 @@ from typing import Any
 import maxminddb
 import pytest
 from mmdb_writer import MMDBWriter
-from netaddr import IPSet
+from netaddr import IPSet  # type: ignore[import-untyped]
 
 from dataflows.geo import no_geo, open_geo
 

@@ -187,7 +187,7 @@ def test_cells_are_those_of_brute_force(log: Log, moves: Moves, others: Moves, l
     assert first.totals() == second.totals()
 
 
-def view(minute: int = 0, **properties: Any) -> CountedEvent:
+def view(minute: int = 0, /, **properties: Any) -> CountedEvent:
     """One event, in minute ``minute`` of the hour."""
     return CountedEvent(HOUR + 60 * minute, "view", properties, {})
 
@@ -201,7 +201,8 @@ def message(*events: CountedEvent, received_at: int = HOUR) -> list[SubBatch]:
     "log",
     [
         pytest.param(
-            [message(view(a=None)), message(view(b="1")), message(view(c="1")), message(view(a="1"))], id="null first"
+            [message(view(a=None)), message(view(b="1")), message(view(c="1")), message(view(a="1"))],
+            id="null first",
         ),
         pytest.param(
             [message(view(**{"": "x"})), message(view(**{OTHER: "y"})), message(view(**{"": "z"}))],

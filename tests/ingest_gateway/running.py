@@ -73,6 +73,10 @@ class HeldLog:
             raise EventLogUnavailable("the test says so")
         return sum(1 for where, _ in self.stored if where == partition)
 
+    async def check(self) -> None:
+        """Fail if partition 0 does."""
+        await self.end(0)
+
     async def close(self) -> None:
         """Close nothing."""
 

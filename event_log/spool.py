@@ -1,0 +1,197 @@
+"""An event log that goes on taking messages while its broker is away.
+
+SDKs give up after seconds, brokers restart for minutes. While the broker does not take a message, it
+is appended to an embedded log on the gateway's own disk, fsynced, and so as durable as an append has
+to be. Once the broker is back the spool is drained in order, and only then do new messages go
+straight to it again: those of one partition keep their order.
+
+A message whose confirmation got lost may go to the broker and to the spool; deduplication tells.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from pathlib import Path
+from typing import Self
+
+import structlog
+
+from event_log.errors import EventLogUnavailable
+from event_log.port import EventLog, Message
+from event_log.sqlite import SQLiteEventLog
+from smolhog.metrics import SPOOL_DRAINED, SPOOL_MESSAGES, SPOOLED
+
+_log = structlog.get_logger()
+_RETRY_SECONDS = 0.5
+# Deleting is a transaction; after a kill what was not deleted is sent again.
+_TRIM_EVERY = 64
+
+
+class SpooledEventLog:
+    """An :class:`event_log.port.EventLog` in front of a broker's. Made by :meth:`open`.
+
+    One process at a time may use a spool's folder.
+    """
+
+    def __init__(self, open_broker: Callable[[], Awaitable[EventLog]], spool: SQLiteEventLog) -> None:
+        self._open_broker = open_broker
+        self._spool = spool
+        self._broker: EventLog | None = None
+        self._opening = asyncio.Lock()
+        self._pending = [0] * spool.partitions
+        """Messages of each partition that are in the spool, or on their way into it."""
+        self._spooled = [asyncio.Event() for _ in self._pending]
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @classmethod
+    async def open(
+        cls,
+        open_broker: Callable[[], Awaitable[EventLog]],
+        folder: Path,
+        *,
+        partitions: int,
+        capacity_bytes: int,
+    ) -> Self:
+        """Open the spool, and the broker in the background: it may be away.
+
+        Args:
+            open_broker: opens the broker's log; raises EventLogUnavailable while it is away.
+            folder: of the spool; made if it is missing.
+            partitions: of the broker's log.
+            capacity_bytes: of the whole spool; beyond it appends raise EventLogFull.
+
+        Raises:
+            EventLogUnavailable: the folder cannot be written.
+            EventLogCorrupt: the spool is damaged.
+            PartitionCountMismatch: the spool is of a log with another number of partitions.
+        """
+        spool = await SQLiteEventLog.open(
+            folder, partitions=partitions, capacity_bytes=capacity_bytes // partitions
+        )
+        log = cls(open_broker, spool)
+        for partition in range(partitions):
+            oldest = await spool.oldest(partition)
+            log._pending[partition] = await spool.end(partition) - oldest
+            if log._pending[partition]:
+                log._spooled[partition].set()
+            log._tasks.append(asyncio.create_task(log._drain_forever(partition, oldest)))
+        SPOOL_MESSAGES.set(log.pending)
+        return log
+
+    @property
+    def partitions(self) -> int:
+        """The number of partitions."""
+        return self._spool.partitions
+
+    @property
+    def log_id(self) -> int:
+        """Which log this is: the broker's."""
+        if self._broker is None:
+            raise EventLogUnavailable("the broker was not reached yet")
+        return self._broker.log_id
+
+    @property
+    def pending(self) -> int:
+        """Messages that wait for the broker."""
+        return sum(self._pending)
+
+    async def append(self, partition: int, body: bytes) -> None:
+        """Make a message durable, at the broker or in the spool.
+
+        Raises:
+            EventLogFull: the broker is away and the spool is full.
+            EventLogUnavailable: the broker is away and the disk does not take it, either.
+            MessageTooLarge: this body will never be taken.
+        """
+        if self._broker is not None and not self._pending[partition]:
+            try:
+                await self._broker.append(partition, body)
+            except EventLogUnavailable as error:
+                if not self._pending[partition]:
+                    _log.warning("broker away, spooling", partition=partition, reason=str(error))
+            else:
+                return
+        self._pending[partition] += 1
+        try:
+            await self._spool.append(partition, body)
+        except BaseException:
+            self._pending[partition] -= 1
+            raise
+        SPOOLED.inc()
+        SPOOL_MESSAGES.set(self.pending)
+        self._spooled[partition].set()
+
+    def read(self, partition: int, from_offset: int) -> AsyncGenerator[Message, None]:
+        """Read from the broker; what is spooled has no place in the log yet."""
+        return self._reach_broker().read(partition, from_offset)
+
+    async def end(self, partition: int) -> int:
+        """Return the end of the broker's partition."""
+        return await self._reach_broker().end(partition)
+
+    async def check(self) -> None:
+        """Return if the broker answers, or else the disk does."""
+        try:
+            await self._reach_broker().check()
+        except EventLogUnavailable:
+            await self._spool.check()
+
+    async def close(self) -> None:
+        """Stop draining; what is spooled waits for the next start."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._spool.close()
+        if self._broker is not None:
+            await self._broker.close()
+
+    def _reach_broker(self) -> EventLog:
+        if self._broker is None:
+            raise EventLogUnavailable("the broker was not reached yet")
+        return self._broker
+
+    async def _opened_broker(self) -> EventLog:
+        async with self._opening:
+            while self._broker is None:
+                try:
+                    self._broker = await self._open_broker()
+                except EventLogUnavailable as error:
+                    _log.warning("broker away", reason=str(error))
+                    await asyncio.sleep(_RETRY_SECONDS)
+            return self._broker
+
+    async def _drain_forever(self, partition: int, oldest: int) -> None:
+        broker = await self._opened_broker()
+        next_offset = oldest
+        while True:
+            await self._spooled[partition].wait()
+            _log.info("draining spool", partition=partition, messages=self._pending[partition])
+            next_offset = await self._drain(broker, partition, next_offset)
+            self._spooled[partition].clear()
+            _log.info("spool drained", partition=partition)
+
+    async def _drain(self, broker: EventLog, partition: int, next_offset: int) -> int:
+        """Send what is spooled, in order, until nothing is left; returns the offset behind it."""
+        messages = self._spool.read(partition, next_offset)
+        async with contextlib.aclosing(messages):
+            # Nothing is awaited between the last message and the check, so no append slips between.
+            while self._pending[partition]:
+                message = await anext(messages)
+                await self._send(broker, partition, message)
+                next_offset = message.offset + 1
+                if next_offset % _TRIM_EVERY == 0 or self._pending[partition] == 1:
+                    await self._spool.trim(partition, next_offset)
+                self._pending[partition] -= 1
+                SPOOL_DRAINED.inc()
+                SPOOL_MESSAGES.set(self.pending)
+        return next_offset
+
+    @staticmethod
+    async def _send(broker: EventLog, partition: int, message: Message) -> None:
+        while True:
+            try:
+                await broker.append(partition, message.body)
+            except EventLogUnavailable:
+                await asyncio.sleep(_RETRY_SECONDS)
+            else:
+                return

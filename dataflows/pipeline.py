@@ -9,6 +9,7 @@ its first occurrence is stored. Pure but for the dedup index, which is handed in
 """
 
 import re
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -16,9 +17,10 @@ from typing import Any, NamedTuple
 from dataflows.dedup import DedupIndex, dedup_key, find_first, place_of
 from dataflows.enrich import Enricher
 from dataflows.event_time import correct_time
+from dataflows.refusals import UNREADABLE_EVENTS, RefusalWatch
 from dataflows.rollup import CountedEvent, RollupCounter
 from event_log.port import Message
-from schemas.envelope import EnvelopeError, LogEvent, SubBatch, decode_message, encode_event
+from schemas.envelope import CloseGroups, EnvelopeError, LogEvent, SubBatch, decode_message, encode_event
 from schemas.limits import Limits
 from schemas.properties import Rejection, check_text, decode_properties, encode_properties
 from schemas.reasons import RejectReason
@@ -33,6 +35,9 @@ class PipelineCounts:
     """What happened to the events of a batch; for metrics."""
 
     received: int = 0
+    refused: int = 0
+    unreadable: int = 0
+    """Messages whose events nobody can count."""
     repeated: int = 0
     stored: int = 0
 
@@ -53,6 +58,9 @@ class _Decoded(NamedTuple):
     candidates: list[_Candidate]
 
 
+_Steps = list[_Decoded | CloseGroups]
+
+
 class PartitionPipeline:
     """The steps for one partition, in order.
 
@@ -63,6 +71,7 @@ class PartitionPipeline:
         enricher: puts context.
         rollups: the open cells, already restored.
         limits: what an event may hold.
+        max_rejected_ratio: of events refused here to all; above it the pipeline stops.
     """
 
     def __init__(
@@ -74,6 +83,7 @@ class PartitionPipeline:
         enricher: Enricher,
         rollups: RollupCounter,
         limits: Limits,
+        max_rejected_ratio: float = 1.0,
     ) -> None:
         self._log_id = log_id
         self._partition = partition
@@ -81,6 +91,7 @@ class PartitionPipeline:
         self._enricher = enricher
         self._rollups = rollups
         self._limits = limits
+        self._refusals = RefusalWatch(partition, max_rejected_ratio)
         self.counts = PipelineCounts()
 
     def process(self, messages: list[Message]) -> StoredBatch:
@@ -88,19 +99,32 @@ class PartitionPipeline:
 
         Args:
             messages: at least one, in log order.
+
+        Raises:
+            TooManyRejected: most events are refused; nothing of these messages was handed on.
         """
+        before = copy(self.counts)
         rejected: dict[int, list[StoredRejection]] = {message.offset: [] for message in messages}
-        decoded: list[_Decoded] = []
+        steps: _Steps = []
         keys: list[bytes] = []
         places: list[bytes] = []
         for message in messages:
-            self._decode(message, decoded, keys, places, rejected[message.offset])
+            self._decode(message, steps, keys, places, rejected[message.offset])
+        unreadable = UNREADABLE_EVENTS * (self.counts.unreadable - before.unreadable)
+        self._refusals.add(
+            self.counts.received - before.received + unreadable,
+            self.counts.refused - before.refused + unreadable,
+        )
         passed = find_first(self._index, keys, places)
         rows: dict[int, list[bytes]] = {message.offset: [] for message in messages}
         days: set[int] = set()
         begin = 0
         log_time: datetime | None = None
-        for offset, batch, candidates in decoded:
+        for step in steps:
+            if isinstance(step, CloseGroups):
+                self._rollups.close(step.project_id, step.begin, step.end)
+                continue
+            offset, batch, candidates = step
             end = begin + len(candidates)
             first = [
                 candidate for candidate, passes in zip(candidates, passed[begin:end], strict=True) if passes
@@ -123,7 +147,7 @@ class PartitionPipeline:
     def _decode(
         self,
         message: Message,
-        decoded: list[_Decoded],
+        steps: _Steps,
         keys: list[bytes],
         places: list[bytes],
         rejected: list[StoredRejection],
@@ -139,7 +163,7 @@ class PartitionPipeline:
         may_hold_nul = b"\\u0000" in message.body
         index = 0
         by_gateway = 0
-        for batch in batches:
+        for batch in decoded.batches:
             for refused in batch.rejected:
                 rejected.append(
                     StoredRejection(
@@ -170,7 +194,8 @@ class PartitionPipeline:
                     places.append(place_of(offset, index))
                     candidates.append(_Candidate(event, properties, raw))
                 index += 1
-            decoded.append(_Decoded(offset, batch, candidates))
+            steps.append(_Decoded(offset, batch, candidates))
+            self.counts.refused += len(batch.events) - len(candidates)
         self.counts.received += index
 
     def _store(

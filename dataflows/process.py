@@ -48,16 +48,17 @@ class ProcessLogic(StatefulBatchLogic[list[Message], StoredBatch, bytes]):
         """Process what the source handed out."""
         batches = [self._pipeline.process(messages) for messages in values]
         self._next_offset = batches[-1].next_offset
+        self._rollups.advance(self._next_offset)
         self._count(batches)
         return batches, StatefulBatchLogic.RETAIN
 
     def on_notify(self) -> tuple[list[StoredBatch], bool]:
-        """Emit the cells that changed."""
+        """Emit the cells that changed, and how far the log is counted."""
         self._next_emit = datetime.now(UTC) + self._emit_every
-        rollups = self._rollups.emit()
-        if not rollups:
+        if not self._rollups.has_changes:
             return [], StatefulBatchLogic.RETAIN
-        batch = StoredBatch([], frozenset(), rollups, self._next_offset, None)
+        rollups = self._rollups.emit()
+        batch = StoredBatch([], frozenset(), rollups, self._next_offset, None, self._rollups.counted_to)
         return [batch], StatefulBatchLogic.RETAIN
 
     def on_eof(self) -> tuple[list[StoredBatch], bool]:

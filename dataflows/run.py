@@ -17,6 +17,7 @@ import stamina
 from bytewax._bytewax import cluster_main
 from bytewax.recovery import RecoveryConfig, init_db_dir
 
+from dataflows.beginning import Beginning
 from dataflows.dedup_index import RocksDedupIndex
 from dataflows.enrich import Enricher
 from dataflows.flow import build_flow
@@ -31,7 +32,7 @@ from schemas.limits import Limits
 from sinks.background import BackgroundWriter
 from sinks.clickhouse.writer import ClickHouseWriter
 from sinks.errors import PartitionOwned, SinkUnavailable
-from sinks.postgres.writer import PostgresWriter
+from sinks.postgres.writer import PostgresWriter, StoredPosition
 
 _ITEM_BYTES = 1024**2
 _EPOCH_BYTES = 32 * 1024**2
@@ -52,6 +53,7 @@ class DataflowOptions:
         grace_seconds: log time after a bucket's end at which its cells are closed.
         breakdown_values: values of one property that are told apart.
         dedup_days: how long an id is remembered.
+        max_rejected_ratio: of events that the dataflow refuses; above it, it stops.
         geoip_file: MaxMind database, or ``None``.
     """
 
@@ -65,6 +67,7 @@ class DataflowOptions:
     grace_seconds: int
     breakdown_values: int
     dedup_days: int
+    max_rejected_ratio: float
     geoip_file: Path | None = None
 
 
@@ -75,6 +78,7 @@ def run_dataflow(options: DataflowOptions) -> None:
         PartitionOwned: another process serves this partition.
         SinkError: a store refuses rows for good.
         EventLogError: the log has lost messages that were not stored.
+        TooManyRejected: most events are refused.
     """
     with BlockingLog(options.open_log) as log:
         log_id = log.log_id()
@@ -87,6 +91,10 @@ def _run(options: DataflowOptions, log: BlockingLog, log_id: int, folder: Path) 
     partition = options.partition
     postgres = PostgresWriter(options.postgres_dsn, log_id, partition)
     stored = _position(postgres)
+    clickhouse = ClickHouseWriter(options.clickhouse_url, log_id)
+    beginning = Beginning(
+        partition, stored, lambda: clickhouse.counted_to(partition), timedelta(seconds=options.grace_seconds)
+    )
     index = RocksDedupIndex(folder / "dedup", options.dedup_days)
     enricher = Enricher(open_geo(options.geoip_file) if options.geoip_file else no_geo)
     recovery = folder / "recovery"
@@ -94,7 +102,13 @@ def _run(options: DataflowOptions, log: BlockingLog, log_id: int, folder: Path) 
         _create_recovery_store(recovery)
 
     def make_rollups(state: bytes | None) -> RollupCounter:
-        return RollupCounter(partition, options.grace_seconds, options.breakdown_values, state)
+        return RollupCounter(
+            partition,
+            options.grace_seconds,
+            options.breakdown_values,
+            state,
+            counted_to=beginning.counted_to,
+        )
 
     def make_pipeline(rollups: RollupCounter) -> PartitionPipeline:
         return PartitionPipeline(
@@ -104,16 +118,17 @@ def _run(options: DataflowOptions, log: BlockingLog, log_id: int, folder: Path) 
             enricher=enricher,
             rollups=rollups,
             limits=options.limits,
+            max_rejected_ratio=options.max_rejected_ratio,
         )
 
     writers = [
         BackgroundWriter(postgres, "postgres"),
-        BackgroundWriter(ClickHouseWriter(options.clickhouse_url, log_id), "clickhouse"),
+        BackgroundWriter(clickhouse, "clickhouse"),
     ]
     flow = build_flow(
         partition=partition,
         source=EventLogSource(
-            log, partition, batch_bytes=_ITEM_BYTES, epoch_bytes=_EPOCH_BYTES, stored=stored
+            log, partition, batch_bytes=_ITEM_BYTES, epoch_bytes=_EPOCH_BYTES, beginning=beginning
         ),
         make_rollups=make_rollups,
         make_pipeline=make_pipeline,
@@ -133,7 +148,7 @@ def _run(options: DataflowOptions, log: BlockingLog, log_id: int, folder: Path) 
 
 
 @stamina.retry(on=(SinkUnavailable, PartitionOwned), attempts=None, timeout=30.0, wait_max=1.0)
-def _position(postgres: PostgresWriter) -> int:
+def _position(postgres: PostgresWriter) -> StoredPosition:
     """Wait for PostgreSQL, and for a predecessor whose end it has not noticed yet.
 
     Owning the partition there keeps a second dataflow out on whatever machine.

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
+from dataflows.beginning import Beginning
 from event_log.blocking import BlockingLog
 from event_log.errors import OffsetGone
 from event_log.port import Message
@@ -19,7 +20,7 @@ _log = structlog.get_logger()
 Keyed = tuple[str, list[Message]]
 
 
-class EventLogSource(FixedPartitionedSource[Keyed, int]):
+class EventLogSource(FixedPartitionedSource[Keyed, int | None]):
     """Reads one partition from where its state says, or from its beginning.
 
     Args:
@@ -28,17 +29,17 @@ class EventLogSource(FixedPartitionedSource[Keyed, int]):
         batch_bytes: how much one item holds, roughly.
         epoch_bytes: how much is handed out in one epoch. Bytewax holds nothing back within an
             epoch, so this is what bounds its queues.
-        stored: offset up to which the sinks hold everything, by their own account.
+        beginning: decides where to begin when there is no state and the log's first messages are gone.
     """
 
     def __init__(
-        self, log: BlockingLog, partition: int, *, batch_bytes: int, epoch_bytes: int, stored: int
+        self, log: BlockingLog, partition: int, *, batch_bytes: int, epoch_bytes: int, beginning: Beginning
     ) -> None:
         self._log = log
         self._partition = partition
         self._batch_bytes = batch_bytes
         self._epoch_bytes = epoch_bytes
-        self._stored = stored
+        self._beginning = beginning
 
     def list_parts(self) -> list[str]:
         """Return the partition's number: one dataflow process serves one partition."""
@@ -49,11 +50,11 @@ class EventLogSource(FixedPartitionedSource[Keyed, int]):
         del step_id
         _log.info("reading event log", partition=for_part, offset=resume_state or 0)
         return _LogPartition(
-            self._log, self._partition, resume_state, self._batch_bytes, self._epoch_bytes, self._stored
+            self._log, self._partition, resume_state, self._batch_bytes, self._epoch_bytes, self._beginning
         )
 
 
-class _LogPartition(StatefulSourcePartition[Keyed, int]):
+class _LogPartition(StatefulSourcePartition[Keyed, int | None]):
     def __init__(
         self,
         log: BlockingLog,
@@ -61,7 +62,7 @@ class _LogPartition(StatefulSourcePartition[Keyed, int]):
         resume_state: int | None,
         batch_bytes: int,
         epoch_bytes: int,
-        stored: int,
+        beginning: Beginning,
     ) -> None:
         self._log = log
         self._partition = partition
@@ -70,8 +71,8 @@ class _LogPartition(StatefulSourcePartition[Keyed, int]):
         self._batch_bytes = batch_bytes
         self._epoch_bytes = epoch_bytes
         self._epoch_room = epoch_bytes
-        # Only a dataflow that never stored anything may begin where the log now happens to begin.
-        self._may_skip = resume_state is None and stored == 0
+        self._beginning = beginning
+        self._has_state = resume_state is not None
         self._reader = log.reader(partition, self._next_offset)
         self._idle = False
 
@@ -88,26 +89,28 @@ class _LogPartition(StatefulSourcePartition[Keyed, int]):
             return []
         self._epoch_room -= sum(len(message.body) for message in messages)
         self._next_offset = messages[-1].offset + 1
+        self._has_state = True
         return [(self._key, messages)]
 
     def next_awake(self) -> datetime | None:
         """Let Bytewax rest while there is nothing."""
         return datetime.now(UTC) + _IDLE if self._idle else None
 
-    def snapshot(self) -> int:
-        """Return the offset to go on from. An epoch ends here, so there is room for the next one."""
+    def snapshot(self) -> int | None:
+        """Return the offset to go on from. An epoch ends here, so there is room for the next one.
+
+        ``None`` while nothing was read: there is no state yet in the steps behind, either.
+        """
         self._epoch_room = self._epoch_bytes
-        return self._next_offset
+        return self._next_offset if self._has_state else None
 
     def close(self) -> None:
         """Stop reading."""
         self._reader.close()
 
     def _begin_at_oldest(self, error: OffsetGone) -> None:
-        if not self._may_skip:
+        if self._has_state or error.oldest <= self._next_offset:
             raise error
-        _log.warning("event log begins later", partition=self._partition, oldest=error.oldest)
+        self._next_offset = self._beginning.skip_to(error)
         self._reader.close()
-        self._next_offset = error.oldest
-        self._may_skip = False
         self._reader = self._log.reader(self._partition, self._next_offset)

@@ -83,6 +83,7 @@ def _run_flow(settings: Settings, partition: int, ended: "SimpleQueue[Exception 
         grace_seconds=settings.rollup_grace_seconds,
         breakdown_values=settings.breakdown_values,
         dedup_days=settings.dedup_days,
+        max_rejected_ratio=settings.max_rejected_ratio,
         geoip_file=settings.geoip_file,
     )
     failure: Exception | None = None

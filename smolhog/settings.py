@@ -125,6 +125,13 @@ class Settings(BaseSettings):
         "the rest counts as `$other`.",
     )
     dedup_days: int = Field(default=8, ge=7, description="Days for which a repeated event id is recognised.")
+    max_rejected_ratio: float = Field(
+        default=0.5,
+        gt=0,
+        le=1,
+        description="A dataflow stops when it refuses more than this part of 10,000 events that the gateway took: "
+        "that is a fault, not bad events. 1 never stops.",
+    )
     geoip_file: Path | None = Field(
         default=None, description="MaxMind DB file (City or Country) for `$country`, `$region`, `$city`."
     )

@@ -3,41 +3,35 @@
 Rows go in as tab-separated text; for events these are the bytes that PostgreSQL gets, too.
 """
 
-from datetime import UTC, datetime
-from functools import lru_cache
-
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
 from urllib3.exceptions import HTTPError
 
-from schemas.rollup import Interval, RollupRow
-from schemas.rows import escape_text, format_time
 from schemas.stored import EVENT_COLUMNS, StoredBatch
 from sinks.clickhouse.connect import connect
+from sinks.clickhouse.rollup_rows import (
+    INSERT_SETTINGS,
+    LIVE_VERSIONS_END,
+    ROLLUP_COLUMNS,
+    ROLLUP_TABLES,
+    format_rollup_row,
+)
 from sinks.errors import SinkRejectedWrite, SinkUnavailable
 from sinks.report import WriteReport
 
-_ROLLUP_TABLES = {Interval.MINUTE: "rollup_minute", Interval.HOUR: "rollup_hour"}
-_ROLLUP_COLUMNS = (
-    "project_id",
-    "dimension",
-    "event",
-    "bucket",
-    "value",
-    "log_id",
-    "log_partition",
-    "segment",
-    "version",
-    "total",
+_POSITION_COLUMNS = ("log_id", "log_partition", "next_offset")
+_COUNTED_TO = """
+SELECT max(next_offset) FROM (
+    SELECT max(next_offset) AS next_offset FROM rollup_positions
+    WHERE log_id = {log_id:Int64} AND log_partition = {partition:UInt16}
+    UNION ALL
+    SELECT maxOrNull(version) + 1 FROM rollup_minute
+    WHERE log_id = {log_id:Int64} AND log_partition = {partition:UInt16} AND version < {end:UInt64}
+    UNION ALL
+    SELECT maxOrNull(version) + 1 FROM rollup_hour
+    WHERE log_id = {log_id:Int64} AND log_partition = {partition:UInt16} AND version < {end:UInt64}
 )
-_SETTINGS = {
-    # A client may send any past time: one write may touch many months.
-    "max_partitions_per_insert_block": 0,
-    "input_format_null_as_default": 1,
-    # Rows come in whole batches already.
-    "async_insert": 0,
-    "input_format_parallel_parsing": 0,
-}
+"""
 # What ClickHouse answers to rows that it will never take: it could not parse them, or the table is
 # not what we think. Whatever else it answers (memory, too many parts, read-only, shutting down) may
 # pass; stopping for what passes would be worse than trying what does not.
@@ -61,6 +55,20 @@ class ClickHouseWriter:
         self._timeout = timeout_seconds
         self._client: Client | None = None
 
+    def counted_to(self, partition: int) -> int:
+        """Return the offset before which every message of a partition is counted, 0 for none.
+
+        Raises:
+            SinkUnavailable: ClickHouse is away.
+        """
+        asked = {"log_id": self._log_id, "partition": partition, "end": LIVE_VERSIONS_END}
+        try:
+            ((next_offset,),) = self._connected().query(_COUNTED_TO, parameters=asked).result_rows
+        except (ClickHouseError, HTTPError, OSError) as error:
+            self.close()
+            raise SinkUnavailable(f"ClickHouse: {error}") from error
+        return int(next_offset or 0)
+
     def write(self, batches: list[StoredBatch]) -> WriteReport:
         """Store events first, then rollups; returns once ClickHouse has taken both.
 
@@ -73,15 +81,17 @@ class ClickHouseWriter:
             rows = b"".join(message.rows for batch in batches for message in batch.messages)
             if rows:
                 _insert(client, "events", EVENT_COLUMNS, rows)
-            for interval, table in _ROLLUP_TABLES.items():
+            for interval, table in ROLLUP_TABLES.items():
                 lines = [
-                    self._line(row)
+                    format_rollup_row(row, self._log_id)
                     for batch in batches
                     for row in batch.rollups
                     if row.key.interval == interval
                 ]
                 if lines:
-                    _insert(client, table, _ROLLUP_COLUMNS, b"".join(lines))
+                    _insert(client, table, ROLLUP_COLUMNS, b"".join(lines))
+            if positions := self._positions(batches):
+                _insert(client, "rollup_positions", _POSITION_COLUMNS, positions)
         except DatabaseError as error:
             self.close()
             if error.code in _FINAL_CODES:
@@ -98,32 +108,20 @@ class ClickHouseWriter:
             self._client.close()
             self._client = None
 
+    def _positions(self, batches: list[StoredBatch]) -> bytes:
+        """How far what these batches hold counts the log, by partition; a row each."""
+        counted_to: dict[int, int] = {}
+        for batch in batches:
+            if batch.counted_to is not None:
+                counted_to[self._partition] = batch.counted_to
+        return b"".join(b"%d\t%d\t%d\n" % (self._log_id, *position) for position in counted_to.items())
+
     def _connected(self) -> Client:
         if self._client is None:
             self._client = connect(self._url, timeout_seconds=self._timeout)
         return self._client
 
-    def _line(self, row: RollupRow) -> bytes:
-        key = row.key
-        return b"%d\t%b\t%b\t%b\t%b\t%d\t%d\t%d\t%d\t%d\n" % (
-            key.project_id,
-            escape_text(key.dimension),
-            escape_text(key.event),
-            _format_bucket(key.bucket),
-            escape_text(key.value),
-            self._log_id,
-            row.partition,
-            row.segment,
-            row.version,
-            row.total,
-        )
-
-
-@lru_cache(maxsize=10_000)
-def _format_bucket(seconds: int) -> bytes:
-    # ClickHouse misreads small numbers of seconds, and clocks that are wrong end up in 1970.
-    return format_time(datetime.fromtimestamp(seconds, UTC))
 
 
 def _insert(client: Client, table: str, columns: tuple[str, ...], rows: bytes) -> None:
-    client.raw_insert(table, columns, rows, settings=_SETTINGS, fmt="TabSeparated")
+    client.raw_insert(table, columns, rows, settings=INSERT_SETTINGS, fmt="TabSeparated")

@@ -67,7 +67,7 @@ class _Sender:
     def body(self, batch: _Outgoing, frame: str = "") -> str:
         """Write a batch as it is sent now, after noting the attempt."""
         sent_at = datetime.now(UTC) + self._skew
-        self.way.ledger.note_attempt(batch.items, sent_at)
+        self.way.ledger.note_attempt(batch.items, {sent_at})
         texts = ",".join(item.text for item in batch.items)
         return f'{{{frame}"id":"{batch.batch_id}","sent_at":"{sent_at.isoformat()}","events":[{texts}]}}'
 
@@ -195,7 +195,7 @@ class SdkClient:
         self._way = way
         self._plan = plan
         self._chance = chance
-        self._clocks: set[datetime | None] = set()
+        self._clocks: set[datetime] = set()
         """All times that the SDK asked for: one of them is each attempt's `sent_at`."""
 
     def _now(self) -> datetime:
@@ -217,28 +217,22 @@ class SdkClient:
     async def _send(self, client: Client, batch: PlannedBatch) -> None:
         await asyncio.sleep(max(0.0, batch.at - self._way.clock()))
         ledger = self._way.ledger
-        ledger.note_attempt(batch.items, None)
-        events = []
-        for item in batch.items:
-            assert isinstance(item, SentEvent)
-            ledger.sent_at[item.event_id] |= self._clocks
-            # This set goes on growing: the times of attempts to come are not known yet.
-            self._share_clocks(ledger, item.event_id)
-            events.append(
-                Event(item.event, item.distinct_id, item.properties, item.timestamp, item.event_id, item.session_id)
-            )
-        result = await client.send_batch(events)
+        # The set goes on growing: the times of attempts to come are not known yet.
+        ledger.note_attempt(batch.items, self._clocks)
+        result = await client.send_batch([_sdk_event(item) for item in batch.items])
         refused = {rejected.index: rejected.code for rejected in result.rejected}
         for index, item in enumerate(batch.items):
             if index in refused:
                 ledger.note_rejected(item, refused[index])
             else:
                 ledger.note_acked(item)
-        for item in batch.items:
-            ledger.sent_at[item.event_id] |= self._clocks
 
-    def _share_clocks(self, ledger: Ledger, event_id: str) -> None:
-        ledger.sent_at[event_id].discard(None)
+
+def _sdk_event(item: Item) -> Event:
+    assert isinstance(item, SentEvent)
+    return Event(
+        item.event, item.distinct_id, item.properties, item.timestamp, item.event_id, item.session_id
+    )
 
 
 def make_client(way: Way, plan: PlannedClient, chance: random.Random) -> StreamClient | HttpClient | SdkClient:

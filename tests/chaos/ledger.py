@@ -56,21 +56,27 @@ class Ledger:
     events: dict[str, SentEvent] = field(default_factory=dict)
     poison: dict[str, PoisonEvent] = field(default_factory=dict)
     attempts: Counter[str] = field(default_factory=Counter)
-    sent_at: dict[str, set[datetime | None]] = field(default_factory=dict)
+    clocks: dict[str, list[set[datetime]]] = field(default_factory=dict)
+    """What may have stood as `sent_at` over the attempts of an event."""
     acked: set[str] = field(default_factory=set)
     rejected: dict[str, str] = field(default_factory=dict)
     refusals: list[str] = field(default_factory=list)
     """Answers that no client may ever get, whatever breaks behind the gateway."""
 
-    def note_attempt(self, items: list[Item], sent_at: datetime | None) -> None:
-        """Write down that these are sent now, before they are."""
+    def note_attempt(self, items: list[Item], clocks: set[datetime]) -> None:
+        """Write down that these are sent now, before they are.
+
+        Args:
+            items: of one batch.
+            clocks: holds the batch's `sent_at`; kept, so a client that cannot know it may still add to it.
+        """
         for item in items:
             if isinstance(item, SentEvent):
                 self.events[item.event_id] = item
             else:
                 self.poison[item.event_id] = item
             self.attempts[item.event_id] += 1
-            self.sent_at.setdefault(item.event_id, set()).add(sent_at)
+            self.clocks.setdefault(item.event_id, []).append(clocks)
 
     def note_acked(self, item: Item) -> None:
         """Write down that the gateway called this durable."""
@@ -98,12 +104,12 @@ class Ledger:
         """Whether `at` is the corrected time of one of the event's attempts.
 
         The rule of the wire protocol: received_at - (sent_at - timestamp), not after received_at, not
-        before 1970; without `sent_at` the clock is trusted, without `timestamp` it happened on arrival.
+        before 1970; without `timestamp` it happened on arrival.
         """
         timestamp = self.events[event_id].timestamp
         if timestamp is None:
             return at == received_at
         return any(
-            at == max(EARLIEST, min(received_at, timestamp + (received_at - (sent_at or received_at))))
-            for sent_at in self.sent_at[event_id]
+            at == max(EARLIEST, min(received_at, received_at - (sent_at - timestamp)))
+            for sent_at in set().union(*self.clocks[event_id])
         )

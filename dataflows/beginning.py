@@ -1,0 +1,74 @@
+"""Where a dataflow begins that has no state, though the log has forgotten its first messages.
+
+A dataflow without state reads the log from its beginning, which changes no number: it comes to the
+same rows as before. Where retention has dropped that beginning, it cannot come to the same rows any
+more. If nothing was ever stored, nothing was lost with them: it begins where the log does. If
+something was stored, the state was lost (its folder was deleted, or is on another machine): the
+dataflow goes on from what the stores hold, and counts only what they have not counted.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from event_log.errors import OffsetGone
+from sinks.postgres.writer import StoredPosition
+
+_HOUR = timedelta(hours=1)
+_log = structlog.get_logger()
+
+
+class Beginning:
+    """Decides where to begin, once the log has said that its first messages are gone.
+
+    Args:
+        partition: of the event log.
+        stored: what PostgreSQL holds of it.
+        counted: asks ClickHouse before which offset every message is counted, 0 for none.
+        grace: log time for which a bucket stays open after its end.
+    """
+
+    def __init__(
+        self, partition: int, stored: StoredPosition, counted: Callable[[], int], grace: timedelta
+    ) -> None:
+        self._partition = partition
+        self._stored = stored
+        self._counted = counted
+        self._grace = grace
+        self.counted_to = 0
+        """Messages before this offset are counted; cells that open now must leave them out."""
+
+    def skip_to(self, gone: OffsetGone) -> int:
+        """Return the offset to begin with.
+
+        Raises:
+            OffsetGone: messages that were never stored are gone.
+        """
+        if self._stored.next_offset == 0:
+            _log.warning("event log begins later", partition=self._partition, oldest=gone.oldest)
+            return gone.oldest
+        if gone.oldest > self._stored.next_offset:
+            raise OffsetGone(gone.partition, self._stored.next_offset, gone.oldest)
+        self.counted_to = self._counted()
+        begin = max(gone.oldest, min(self._stored.next_offset, self.counted_to))
+        since, until = self._open_buckets()
+        _log.warning(
+            "state of the dataflow is lost; going on with what the stores hold",
+            partition=self._partition,
+            offset=begin,
+            uncounted=max(0, begin - self.counted_to),
+            advice="numbers of this time may lack events: run "
+            f"`smolhog verify --from {since} --to {until}`, and where it finds a difference "
+            f"`smolhog rebuild --columnar --from {since} --to {until}`",
+        )
+        return begin
+
+    def _open_buckets(self) -> tuple[str, str]:
+        """Hours whose cells were open when the state was lost; late events may lie further back."""
+        now = datetime.now(UTC)
+        since = (self._stored.log_time or now) - self._grace - _HOUR
+        return tuple(
+            f"{instant.replace(minute=0, second=0, microsecond=0):%Y-%m-%dT%H:%M:%SZ}"
+            for instant in (since.astimezone(UTC), now + _HOUR)
+        )

@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from event_log.errors import OffsetGone
-from sinks.postgres.writer import StoredPosition
 
 _HOUR = timedelta(hours=1)
 _log = structlog.get_logger()
@@ -24,16 +23,23 @@ class Beginning:
 
     Args:
         partition: of the event log.
-        stored: what PostgreSQL holds of it.
+        stored: offset before which PostgreSQL holds every message.
+        log_time: log time there.
         counted: asks ClickHouse before which offset every message is counted, 0 for none.
         grace: log time for which a bucket stays open after its end.
     """
 
     def __init__(
-        self, partition: int, stored: StoredPosition, counted: Callable[[], int], grace: timedelta
+        self,
+        partition: int,
+        stored: int,
+        log_time: datetime | None,
+        counted: Callable[[], int],
+        grace: timedelta,
     ) -> None:
         self._partition = partition
         self._stored = stored
+        self._log_time = log_time
         self._counted = counted
         self._grace = grace
         self.counted_to = 0
@@ -45,13 +51,13 @@ class Beginning:
         Raises:
             OffsetGone: messages that were never stored are gone.
         """
-        if self._stored.next_offset == 0:
+        if self._stored == 0:
             _log.warning("event log begins later", partition=self._partition, oldest=gone.oldest)
             return gone.oldest
-        if gone.oldest > self._stored.next_offset:
-            raise OffsetGone(gone.partition, self._stored.next_offset, gone.oldest)
+        if gone.oldest > self._stored:
+            raise OffsetGone(gone.partition, self._stored, gone.oldest)
         self.counted_to = self._counted()
-        begin = max(gone.oldest, min(self._stored.next_offset, self.counted_to))
+        begin = max(gone.oldest, min(self._stored, self.counted_to))
         since, until = self._open_buckets()
         _log.warning(
             "state of the dataflow is lost; going on with what the stores hold",
@@ -67,8 +73,8 @@ class Beginning:
     def _open_buckets(self) -> tuple[str, str]:
         """Hours whose cells were open when the state was lost; late events may lie further back."""
         now = datetime.now(UTC)
-        since = (self._stored.log_time or now) - self._grace - _HOUR
-        return tuple(
-            f"{instant.replace(minute=0, second=0, microsecond=0):%Y-%m-%dT%H:%M:%SZ}"
-            for instant in (since.astimezone(UTC), now + _HOUR)
-        )
+        return _hour(min(self._log_time or now, now) - self._grace - _HOUR), _hour(now + _HOUR)
+
+
+def _hour(instant: datetime) -> str:
+    return f"{instant.astimezone(UTC):%Y-%m-%dT%H:00:00Z}"

@@ -22,9 +22,9 @@ from dataflows.rollup import CountedEvent, RollupCounter
 from event_log.port import Message
 from schemas.envelope import CloseGroups, EnvelopeError, LogEvent, SubBatch, decode_message, encode_event
 from schemas.limits import Limits
-from schemas.properties import Rejection, check_text, decode_properties, encode_properties
+from schemas.properties import Rejection, check_text, decode_properties
 from schemas.reasons import RejectReason
-from schemas.rows import escape_json, format_row, format_time, row_prefix, row_suffix
+from schemas.rows import format_row, format_time, row_prefix, row_suffix
 from schemas.stored import MessageRows, StoredBatch, StoredRejection
 
 _EPOCH_ORDINAL = datetime(1970, 1, 1).toordinal()  # noqa: DTZ001 - only the date counts
@@ -155,10 +155,12 @@ class PartitionPipeline:
         """Decode one message; what the gateway or this step refuses goes to ``rejected``."""
         offset = message.offset
         try:
-            batches = decode_message(message.body).batches
+            decoded = decode_message(message.body)
         except EnvelopeError as error:
             rejected.append(_rejected_message(message.body, error))
+            self.counts.unreadable += 1
             return
+        steps.extend(decoded.controls)
         # Looked for once in all names of a message; JSON has no other way to write it.
         may_hold_nul = b"\\u0000" in message.body
         index = 0
@@ -204,7 +206,6 @@ class PartitionPipeline:
         """Put context to events, count them and format them; adds the days of their times to ``days``."""
         enricher = self._enricher
         shared = enricher.context_of_client(batch.client_address, batch.user_agent)
-        shared_json = escape_json(encode_properties(shared))
         prefix = row_prefix(batch.project_id)
         suffix = row_suffix(batch, self._log_id, self._partition, offset)
         received_at = format_time(batch.received_at)
@@ -213,8 +214,7 @@ class PartitionPipeline:
         for event, properties, raw in candidates:
             timestamp = correct_time(event.timestamp, batch.sent_at, batch.received_at)
             context = enricher.put_context(shared, properties)
-            context_json = shared_json if context is shared else escape_json(encode_properties(context))
-            lines.append(prefix + format_row(event, timestamp, received_at, raw, context_json) + suffix)
+            lines.append(prefix + format_row(event, timestamp, received_at, raw, context.encoded) + suffix)
             days.add(timestamp.toordinal() - _EPOCH_ORDINAL)
             seconds = int(timestamp.timestamp())
             counted.append(CountedEvent(seconds - seconds % 60, event.event, properties, context))

@@ -11,7 +11,7 @@ from bytewax.operators import StatefulBatchLogic
 from dataflows.pipeline import PartitionPipeline, PipelineCounts
 from dataflows.rollup import RollupCounter
 from event_log.port import Message
-from schemas.stored import StoredBatch
+from schemas.stored import CountedTo, StoredBatch
 from smolhog.metrics import EVENTS_DEDUPLICATED, EVENTS_PROCESSED, EVENTS_REJECTED
 
 PipelineFactory = Callable[[RollupCounter], PartitionPipeline]
@@ -36,7 +36,7 @@ class ProcessLogic(StatefulBatchLogic[list[Message], StoredBatch, bytes]):
         sync: Callable[[], None],
         emit_every: timedelta,
     ) -> None:
-        self._partition = str(partition)
+        self._partition = partition
         self._pipeline = pipeline
         self._rollups = rollups
         self._sync = sync
@@ -58,7 +58,8 @@ class ProcessLogic(StatefulBatchLogic[list[Message], StoredBatch, bytes]):
         if not self._rollups.has_changes:
             return [], StatefulBatchLogic.RETAIN
         rollups = self._rollups.emit()
-        batch = StoredBatch([], frozenset(), rollups, self._next_offset, None, self._rollups.counted_to)
+        counted_to = CountedTo(self._partition, self._rollups.counted_to)
+        batch = StoredBatch([], frozenset(), rollups, self._next_offset, None, counted_to)
         return [batch], StatefulBatchLogic.RETAIN
 
     def on_eof(self) -> tuple[list[StoredBatch], bool]:
@@ -76,8 +77,8 @@ class ProcessLogic(StatefulBatchLogic[list[Message], StoredBatch, bytes]):
 
     def _count(self, batches: list[StoredBatch]) -> None:
         counts, self._pipeline.counts = self._pipeline.counts, PipelineCounts()
-        EVENTS_PROCESSED.labels(self._partition).inc(counts.received)
-        EVENTS_DEDUPLICATED.labels(self._partition).inc(counts.repeated)
+        EVENTS_PROCESSED.labels(str(self._partition)).inc(counts.received)
+        EVENTS_DEDUPLICATED.labels(str(self._partition)).inc(counts.repeated)
         for batch in batches:
             for message in batch.messages:
                 for rejection in message.rejected:

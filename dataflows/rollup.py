@@ -23,6 +23,7 @@ by column, which costs a tenth of what counting each by itself does.
 """
 
 from collections import Counter
+from collections.abc import Iterable
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -36,7 +37,7 @@ VALUE_LENGTH = 100
 _STATE_VERSION = 1
 _GroupKey = tuple[int, int, int]  # project, interval, bucket
 _Pending = dict[str, list[dict[str, Any]]]  # event -> properties, context, properties, context, ...
-_Columns = list[tuple[str, Counter[str]]]  # dimension and its values, in the order of the log
+_Columns = list[tuple[str, dict[str, int]]]  # dimension and its values, in the order of the log
 
 
 class CountedEvent(NamedTuple):
@@ -104,9 +105,7 @@ class RollupCounter:
     @property
     def has_changes(self) -> bool:
         """Whether :meth:`emit` has anything to say, if only how far it has come."""
-        return bool(
-            self._closed or self._pending or self._dirty or self._counted_to != self._emitted_to
-        )
+        return bool(self._closed or self._pending or self._dirty or self._counted_to != self._emitted_to)
 
     @property
     def counted_to(self) -> int:
@@ -206,9 +205,7 @@ class RollupCounter:
             for key, group in self._groups.items()
             if key in self._dirty or not self._is_past(key)
         ]
-        return _encode(
-            _State(_STATE_VERSION, self._log_time, groups, self._closed, self._counted_to)
-        )
+        return _encode(_State(_STATE_VERSION, self._log_time, groups, self._closed, self._counted_to))
 
     def _restore(self, state: bytes) -> None:
         try:
@@ -289,29 +286,71 @@ _decode = msgspec.msgpack.Decoder(_State).decode
 def _count_columns(seen: list[dict[str, Any]]) -> _Columns:
     """Count the values of each dimension, after the events themselves.
 
+    Names and values stand in the order in which the log brought them: the guard goes by that. A name
+    that came with null only takes its place among the dimensions all the same.
+
     Args:
         seen: properties and context of each event, in turn.
     """
-    columns: _Columns = [(TOTAL, Counter({TOTAL: len(seen) // 2}))]
-    for name in dict.fromkeys(chain.from_iterable(seen)):
-        values = [
-            value if type(value) is str and value else _told(value)
-            for fields in seen
-            if (value := fields.get(name)) is not None
-        ]
-        # A name that came with null only takes its place among the dimensions all the same: so the
-        # order of names decides, however many events are counted at once. An empty name would be
-        # taken for the event's total.
-        columns.append((name or OTHER, Counter(values)))
-    return columns
+    properties = seen[::2]
+    # Many events share one context: it is looked into once, and counts as often as it came.
+    contexts = {id(context): context for context in seen[1::2]}
+    times = Counter(map(id, seen[1::2]))
+    columns, unclear = _count_pairs(properties)
+    for key, context in contexts.items():
+        for name, value in context.items():
+            column = columns.setdefault(name, {})
+            column[value] = column.get(value, 0) + times[key]
+    unclear |= set(chain.from_iterable(properties)) & set(chain.from_iterable(contexts.values()))
+    for name in unclear:
+        columns[name] = Counter(_told(value) for fields in seen if (value := fields.get(name)) is not None)
+    # An empty name would be taken for the event's total.
+    named = [(name or OTHER, columns.get(name, {})) for name in _names(seen)]
+    return [(TOTAL, {TOTAL: len(properties)}), *named]
+
+
+def _count_pairs(properties: list[dict[str, Any]]) -> tuple[dict[str, dict[str, int]], set[str]]:
+    """Count values by name, all names in one go; also returns the names that have to be counted again.
+
+    These are names with a list or an object among their values, which cannot be counted like this,
+    and names with 0 or 1, which Python takes for the same as false or true.
+    """
+    columns: dict[str, dict[str, int]] = {}
+    try:
+        pairs = Counter(chain.from_iterable(map(dict.items, properties)))
+    except TypeError:
+        return columns, set(chain.from_iterable(properties))
+    unclear: set[str] = set()
+    for (name, value), number in pairs.items():
+        if type(value) is not str and (value is None or value in (0, 1)):
+            unclear.add(name)
+        else:
+            column = columns.setdefault(name, {})
+            told = _told(value)
+            column[told] = column.get(told, 0) + number
+    return columns, unclear
+
+
+def _names(seen: list[dict[str, Any]]) -> Iterable[str]:
+    """Return all names, each once, in the order of the log."""
+    known: set[int] = set()
+    first: list[dict[str, Any]] = []
+    for fields in seen:
+        # Most contexts came before; looking into them again would find no new name.
+        if id(fields) not in known:
+            known.add(id(fields))
+            first.append(fields)
+    return dict.fromkeys(chain.from_iterable(first))
 
 
 def _told(value: Any) -> str:
-    """How a value that is no text, or empty text, counts.
+    """How a value counts.
 
-    Only text and booleans are told apart; the rest counts as ``$other``, which tells a reader that
+    Only text that is not empty and booleans are told apart; the rest counts as ``$other``, which tells a reader that
     the rollup does not know.
     """
+    if type(value) is str and value:
+        return value
     if value is True:
         return "true"
     return "false" if value is False else OTHER

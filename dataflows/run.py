@@ -32,7 +32,7 @@ from schemas.limits import Limits
 from sinks.background import BackgroundWriter
 from sinks.clickhouse.writer import ClickHouseWriter
 from sinks.errors import PartitionOwned, SinkUnavailable
-from sinks.postgres.writer import PostgresWriter, StoredPosition
+from sinks.postgres.writer import PostgresWriter
 
 _ITEM_BYTES = 1024**2
 _EPOCH_BYTES = 32 * 1024**2
@@ -93,7 +93,11 @@ def _run(options: DataflowOptions, log: BlockingLog, log_id: int, folder: Path) 
     stored = _position(postgres)
     clickhouse = ClickHouseWriter(options.clickhouse_url, log_id)
     beginning = Beginning(
-        partition, stored, lambda: clickhouse.counted_to(partition), timedelta(seconds=options.grace_seconds)
+        partition,
+        stored,
+        postgres.log_time(),
+        lambda: clickhouse.counted_to(partition),
+        timedelta(seconds=options.grace_seconds),
     )
     index = RocksDedupIndex(folder / "dedup", options.dedup_days)
     enricher = Enricher(open_geo(options.geoip_file) if options.geoip_file else no_geo)
@@ -148,7 +152,7 @@ def _run(options: DataflowOptions, log: BlockingLog, log_id: int, folder: Path) 
 
 
 @stamina.retry(on=(SinkUnavailable, PartitionOwned), attempts=None, timeout=30.0, wait_max=1.0)
-def _position(postgres: PostgresWriter) -> StoredPosition:
+def _position(postgres: PostgresWriter) -> int:
     """Wait for PostgreSQL, and for a predecessor whose end it has not noticed yet.
 
     Owning the partition there keeps a second dataflow out on whatever machine.

@@ -55,6 +55,14 @@ class MessageRows(NamedTuple):
     rejected: list[StoredRejection]
 
 
+class CountedTo(NamedTuple):
+    """How far a partition is counted."""
+
+    partition: int
+    next_offset: int
+    """Every message before this one is."""
+
+
 class StoredBatch(NamedTuple):
     """Consecutive messages of one partition, ready for the sinks, and cells to be emitted with them."""
 
@@ -66,8 +74,8 @@ class StoredBatch(NamedTuple):
     """The offset after the last message of this batch, or of the one before if it has none."""
     log_time: datetime | None
     """Log time at the end of the batch."""
-    counted_to: int | None = None
-    """With ``rollups`` stored, all messages before this offset are counted; ``None``: nothing is said."""
+    counted_to: CountedTo | None = None
+    """What the rollups hold once ``rollups`` is stored; ``None`` where that is not said."""
 
     @property
     def size(self) -> int:

@@ -28,6 +28,7 @@ class TcpProxy:
         self._flows: set[asyncio.Task[None]] = set()
         self._refusing = threading.Event()
         self._budget: int | None = None
+        self._counts_requests = True
         self._loop = asyncio.new_event_loop()
         self._flowing = asyncio.Event()
         self._flowing.set()
@@ -68,9 +69,15 @@ class TcpProxy:
         """Let bytes pass again after `stall()`; what was held back is delivered."""
         self._call(self._resume)
 
-    def cut_after_bytes(self, count: int) -> None:
-        """Cut by itself once `count` more bytes have passed, in both directions together."""
-        self._call(lambda: self._spend(count))
+    def cut_after_bytes(self, count: int, *, answers_only: bool = False) -> None:
+        """Cut by itself once `count` more bytes have passed, in both directions together.
+
+        Args:
+            count: of bytes that still pass.
+            answers_only: count what the server says alone: with 0, the next request still arrives, is
+                acted upon, and its client never hears of it.
+        """
+        self._call(lambda: self._spend(count, counts_requests=not answers_only))
 
     @property
     def is_cut(self) -> bool:
@@ -120,7 +127,8 @@ class TcpProxy:
     async def _resume(self) -> None:
         self._flowing.set()
 
-    async def _spend(self, count: int) -> None:
+    async def _spend(self, count: int, *, counts_requests: bool) -> None:
+        self._counts_requests = counts_requests
         self._budget = count
 
     def _drop_now(self) -> None:
@@ -154,20 +162,26 @@ class TcpProxy:
         self._writers.add(server_writer)
         self.connections += 1
         try:
-            await asyncio.gather(self._copy(reader, server_writer), self._copy(server_reader, writer))
+            await asyncio.gather(
+                self._copy(reader, server_writer, is_request=True),
+                self._copy(server_reader, writer, is_request=False),
+            )
         finally:
             for end in (writer, server_writer):
                 self._writers.discard(end)
                 end.close()
 
-    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _copy(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, is_request: bool
+    ) -> None:
         try:
             while chunk := await reader.read(_CHUNK):
                 await self._flowing.wait()
-                if self._budget is not None:
+                if self._budget is not None and (self._counts_requests or not is_request):
+                    passing = self._budget
                     self._budget -= len(chunk)
                     if self._budget < 0:
-                        writer.write(chunk[: self._budget])
+                        writer.write(chunk[: max(0, passing)])
                         await writer.drain()
                         self._refusing.set()
                         self._drop_now()

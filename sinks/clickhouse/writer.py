@@ -109,18 +109,14 @@ class ClickHouseWriter:
             self._client = None
 
     def _positions(self, batches: list[StoredBatch]) -> bytes:
-        """How far what these batches hold counts the log, by partition; a row each."""
-        counted_to: dict[int, int] = {}
-        for batch in batches:
-            if batch.counted_to is not None:
-                counted_to[self._partition] = batch.counted_to
-        return b"".join(b"%d\t%d\t%d\n" % (self._log_id, *position) for position in counted_to.items())
+        """How far these batches count each partition; a row each."""
+        counted = dict(batch.counted_to for batch in batches if batch.counted_to is not None)
+        return b"".join(b"%d\t%d\t%d\n" % (self._log_id, *position) for position in counted.items())
 
     def _connected(self) -> Client:
         if self._client is None:
             self._client = connect(self._url, timeout_seconds=self._timeout)
         return self._client
-
 
 
 def _insert(client: Client, table: str, columns: tuple[str, ...], rows: bytes) -> None:

@@ -30,7 +30,7 @@ INSERT INTO rejected_events (
     payload, source, rejected_by
 ) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
 """
-_READ_POSITION = "SELECT next_offset FROM sink_positions WHERE log_id = %s AND log_partition = %s"
+_READ_POSITION = "SELECT next_offset, log_time FROM sink_positions WHERE log_id = %s AND log_partition = %s"
 _MOVE_POSITION = """
 INSERT INTO sink_positions (log_id, log_partition, next_offset, log_time) VALUES (%s, %s, %s, %s)
 ON CONFLICT (log_id, log_partition) DO UPDATE
@@ -73,6 +73,7 @@ class PostgresWriter:
         self._backend: int | None = None
         self._partitions = DayPartitions()
         self._next_offset = 0
+        self._log_time: datetime | None = None
 
     def position(self) -> int:
         """Return the offset up to which everything is stored.
@@ -83,6 +84,11 @@ class PostgresWriter:
         """
         self._connected()
         return self._next_offset
+
+    def log_time(self) -> datetime | None:
+        """Return log time at :meth:`position`, when the connection was made; raises the same."""
+        self._connected()
+        return self._log_time
 
     def write(self, batches: list[StoredBatch]) -> WriteReport:
         """Store consecutive batches in one transaction; returns once it is committed.
@@ -158,7 +164,7 @@ class PostgresWriter:
             connection.close()
             raise
         # Read anew on each connection: the commit before the connection broke may have gone through.
-        self._next_offset = row[0] if row is not None else 0
+        self._next_offset, self._log_time = row if row is not None else (0, None)
         self._connection = connection
         return connection
 

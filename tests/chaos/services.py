@@ -171,10 +171,10 @@ class BrokerProgram(Program):
 
     def processes(self) -> list[psutil.Process]:
         """The node."""
-        try:
-            return [psutil.Process(self._broker.pid)]
-        except (psutil.NoSuchProcess, AssertionError):
+        node = self._broker._node
+        if node is None or node.poll() is not None:
             return []
+        return [psutil.Process(node.pid)]
 
     def kill(self) -> None:
         """SIGKILL the node, and wait for its end."""
@@ -194,7 +194,15 @@ class BrokerProgram(Program):
     def _spawn(self) -> None:
         if self._starting is None or self._starting.done():
             self.starts += 1
-            self._starting = asyncio.create_task(asyncio.to_thread(self._broker.start))
+            self._starting = asyncio.create_task(asyncio.to_thread(self._start_node))
+
+    def _start_node(self) -> None:
+        try:
+            self._broker.start()
+        except AssertionError as error:
+            # Killed while it started; the keeper sees that it does not run.
+            with self._output.open("a") as output:
+                output.write(f"{error}\n")
 
 
 def _signal(process: psutil.Process, number: signal.Signals) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataflows.enrich import Enricher
+from dataflows.enrich import Context, Enricher
 
 IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_4 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.4 Mobile/15E148 Safari/604.1"
 
@@ -38,14 +38,15 @@ def test_event_that_adds_nothing_shares_the_context() -> None:
 
 def test_event_knows_better_than_the_connection() -> None:
     """What a backend says about its client's address counts, field by field."""
-    context = Enricher(geo).put_context({"$country": "AU", "$os": "iOS"}, {"$ip": "2.2.2.2"})
+    context = Enricher(geo).put_context(Context({"$country": "AU", "$os": "iOS"}), {"$ip": "2.2.2.2"})
     assert context == {"$country": "FR", "$city": "Paris", "$os": "iOS"}
 
 
 def test_page_and_referrer_are_read() -> None:
     """The first of several names for the same thing counts, if it is text."""
     context = Enricher().put_context(
-        {}, {"$current_url": 5, "url": "http://shop/x?utm_source=a", "$referrer": "https://www.google.com/"}
+        Context(),
+        {"$current_url": 5, "url": "http://shop/x?utm_source=a", "$referrer": "https://www.google.com/"},
     )
     assert context == {
         "$host": "shop",

@@ -1,7 +1,7 @@
 """Rollups come out right whatever the log holds, however it is cut, and wherever the dataflow is killed."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,7 +42,16 @@ class SubBatch:
     events: list[CountedEvent]
 
 
-Log = list[list[SubBatch]]
+@dataclass(frozen=True)
+class Close:
+    """A message that closes the groups of a time range, as a rebuild appends it."""
+
+    project_id: int | None
+    begin: int
+    end: int
+
+
+Log = Sequence[list[SubBatch] | Close]
 # Clocks of gateways differ and jump, so arrival runs backwards, and by hours.
 _received = st.sampled_from([0, 30, 59, 61, 200, 3500, 3700, 3721, 4000, 8000, 12_000]).map(
     lambda s: HOUR + s
@@ -50,7 +59,9 @@ _received = st.sampled_from([0, 30, 59, 61, 200, 3500, 3700, 3721, 4000, 8000, 1
 _messages = st.lists(
     st.builds(SubBatch, _received, st.sampled_from([1, 2]), st.lists(_events(), max_size=4)), max_size=3
 )
-_logs = st.lists(_messages, max_size=9)
+_hours = st.sampled_from([HOUR - 36_000, HOUR, HOUR + 3600, HOUR + 10_800])
+_closes = st.builds(Close, st.sampled_from([None, 1, 2]), _hours, _hours)
+_logs = st.lists(st.one_of(_messages, _messages, _messages, _closes), max_size=9)
 _moves = st.lists(
     st.one_of(
         st.sampled_from(["emit", "snapshot", "go on"]),
@@ -97,9 +108,13 @@ def process(log: Log, moves: Moves, limit: int) -> Store:
     todo = iter(moves)
     at = 0
     while at < len(log):
-        for batch in log[at]:
-            # Offsets have gaps, as those of RabbitMQ.
-            counter.count(at * 3, batch.received_at, batch.project_id, batch.events)
+        message = log[at]
+        if isinstance(message, Close):
+            counter.close(message.project_id, message.begin, message.end)
+        else:
+            for batch in message:
+                # Offsets have gaps, as those of RabbitMQ.
+                counter.count(at * 3, batch.received_at, batch.project_id, batch.events)
         at += 1
         match next(todo, "go on"):
             case "emit":
@@ -147,7 +162,7 @@ def count_by_hand(log: Log) -> dict[tuple[int, int, int, str], Bucket]:
 
 def _all_events(log: Log) -> Iterator[tuple[int, CountedEvent]]:
     for message in log:
-        for batch in message:
+        for batch in [] if isinstance(message, Close) else message:
             for event in batch.events:
                 yield batch.project_id, event
 

@@ -1,0 +1,201 @@
+"""One run: traffic and faults together, then peace, then the ledger against the stores."""
+
+import asyncio
+import json
+import random
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+
+from schemas.envelope import partition_of
+from tests.chaos.balance import Balance, balance
+from tests.chaos.clients import Way, make_client
+from tests.chaos.faults import Fault, inflict, plan_faults
+from tests.chaos.ledger import Ledger, SentEvent
+from tests.chaos.stack import PARTITIONS, Pipeline, Services, running_pipeline
+from tests.chaos.stored import Stored
+from tests.chaos.traffic import PlannedBatch, PlannedClient, new_event_id, plan_traffic
+
+_TRAFFIC_SECONDS = 4.0
+_EVENTS = (1_000, 6_000)
+_BACKLOG_EVENTS = 100_000
+_PATIENCE_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What one run showed."""
+
+    seed: int
+    log: str
+    faults: list[str]
+    sent: int
+    """Ids, poison included."""
+    acked: int
+    rejected: int
+    unknown: int
+    stored: int
+    lost: int
+    doubled: int
+    unexpected: int
+    recovered: int
+    recovery_seconds: float
+    """From the end of the last fault until both stores held everything."""
+    seconds: float
+    problems: str = ""
+
+    @property
+    def is_even(self) -> bool:
+        """Whether the ledger balanced."""
+        return not (self.lost or self.doubled or self.unexpected)
+
+    def __str__(self) -> str:
+        verdict = "even" if self.is_even else "UNEVEN"
+        return (
+            f"seed {self.seed} {self.log}: {verdict}; sent {self.sent}, acked {self.acked}, rejected {self.rejected}, "
+            f"unknown {self.unknown}, stored {self.stored}; lost {self.lost}, doubled {self.doubled}, "
+            f"unexpected {self.unexpected}, recovered {self.recovered}; recovery {self.recovery_seconds:.1f} s of "
+            f"{self.seconds:.0f} s; {', '.join(self.faults)}"
+        )
+
+
+async def run_once(services: Services, seed: int, log: str, folder: Path) -> RunResult:
+    """Run one seed. Its folder stays if the ledger does not balance, and is removed if it does."""
+    began = time.monotonic()
+    folder.mkdir(parents=True)
+    chance = random.Random(f"{seed} {log}")
+    faults, has_backlog = plan_faults(chance, log, _TRAFFIC_SECONDS)
+    events = _BACKLOG_EVENTS if has_backlog else chance.randint(*_EVENTS)
+    plans = plan_traffic(chance, datetime.now(UTC), _TRAFFIC_SECONDS, events)
+    processes, grace = chance.randint(1, PARTITIONS), chance.choice((0, 1, 120))
+    ledger = Ledger()
+    async with running_pipeline(services, folder, log, processes=processes, grace_seconds=grace) as pipeline:
+        start = time.monotonic()
+
+        def clock() -> float:
+            return time.monotonic() - start
+
+        way = Way(pipeline.proxies["gateway"].port, pipeline.key, ledger, clock)
+        peace_at = await _trouble(pipeline, way, plans, faults, chance, has_backlog=has_backlog)
+        await _mark_the_end(pipeline, way, chance)
+        stored, result = await _settle(pipeline, ledger)
+        recovery = clock() - peace_at
+        if not result.is_even:
+            _keep(folder, faults, ledger, stored, result)
+    if result.is_even:
+        shutil.rmtree(folder)
+    names = [fault.name for fault in faults] + (["backlog dataflow"] if has_backlog else [])
+    return RunResult(
+        seed,
+        log,
+        names,
+        sent=len(ledger.attempts),
+        acked=len(ledger.acked),
+        rejected=len(ledger.rejected),
+        unknown=ledger.unknown,
+        stored=len(stored.events),
+        lost=len(result.lost),
+        doubled=len(result.doubled),
+        unexpected=len(result.unexpected),
+        recovered=result.recovered,
+        recovery_seconds=round(recovery, 2),
+        seconds=round(time.monotonic() - began, 1),
+        problems=str(result),
+    )
+
+
+async def _trouble(
+    pipeline: Pipeline,
+    way: Way,
+    plans: list[PlannedClient],
+    faults: list[Fault],
+    chance: random.Random,
+    *,
+    has_backlog: bool,
+) -> float:
+    """Send and break; returns when all is sent, and tells when the last fault was over."""
+    if has_backlog:
+        for program in pipeline.dataflows:
+            program.hold()
+            program.kill()
+        faults = [fault for fault in faults if fault.target != "dataflow"]
+    clients = [make_client(way, plan, random.Random(chance.random())) for plan in plans]
+    sending = asyncio.gather(*(client.run() for client in clients))
+    peace_at = 0.0
+
+    async def break_things() -> None:
+        nonlocal peace_at
+        await inflict(pipeline, faults, way.clock)
+        peace_at = way.clock()
+
+    async with asyncio.timeout(_PATIENCE_SECONDS):
+        await asyncio.gather(sending, break_things())
+    if has_backlog:
+        peace_at = way.clock()
+        for program in pipeline.dataflows:
+            program.release()
+    await pipeline.ready()
+    return peace_at
+
+
+async def _mark_the_end(pipeline: Pipeline, way: Way, chance: random.Random) -> None:
+    """Send an event to each partition: a partition that has stored it has stored all before it."""
+    users = (f"marker-{number}" for number in count())
+    missing = set(range(PARTITIONS))
+    while missing:
+        user = next(users)
+        partition = partition_of(1, user, PARTITIONS)
+        if partition not in missing:
+            continue
+        missing.remove(partition)
+        event = SentEvent(new_event_id(chance), "marker", user, None, None, {"platform": "none"})
+        batch = PlannedBatch(way.clock(), [event])
+        plan = PlannedClient("http", datetime.now(UTC) - datetime.now(UTC), [batch])
+        while event.event_id not in way.ledger.acked:
+            await make_client(way, plan, chance).run()
+    await pipeline.ready()
+
+
+async def _settle(pipeline: Pipeline, ledger: Ledger) -> tuple[Stored, Balance]:
+    """Wait until the stores agree with the ledger and with themselves, or until patience is over."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    wanted = ledger.acked & ledger.events.keys()
+    stores = pipeline.stores
+    while True:
+        is_over = time.monotonic() > deadline
+        agree = await asyncio.to_thread(_agree, stores.counts, len(wanted))
+        if is_over or (agree and await asyncio.to_thread(stores.holds, wanted)):
+            stored = await asyncio.to_thread(stores.read)
+            result = balance(ledger, stored)
+            if result.is_even or is_over:
+                return stored, result
+        await asyncio.sleep(0.1)
+
+
+def _agree(read_counts: Callable[[], tuple[int, ...]], least: int) -> bool:
+    counts = read_counts()
+    return len(set(counts)) == 1 and counts[0] >= least
+
+
+def _keep(folder: Path, faults: list[Fault], ledger: Ledger, stored: Stored, result: Balance) -> None:
+    """Write down what is needed to look for the cause; logs and the event log are there already."""
+    (folder / "faults.json").write_text(json.dumps([asdict(fault) for fault in faults], indent=1))
+    lines = [
+        {
+            "event_id": event_id,
+            "attempts": attempts,
+            "acked": event_id in ledger.acked,
+            "rejected": ledger.rejected.get(event_id),
+            "event": asdict(ledger.events[event_id]) if event_id in ledger.events else None,
+        }
+        for event_id, attempts in ledger.attempts.items()
+    ]
+    (folder / "ledger.jsonl").write_text("".join(f"{json.dumps(line, default=str)}\n" for line in lines))
+    (folder / "postgres.txt").write_text("".join(f"{event}\n" for event in stored.events))
+    (folder / "clickhouse.txt").write_text("".join(f"{row}\n" for row in stored.columnar))
+    problems = [*result.lost, *result.doubled, *result.unexpected]
+    (folder / "problems.txt").write_text("".join(f"{line}\n" for line in problems))

@@ -83,11 +83,11 @@ class KeyDirectory:
 
     def _read(self, connection: psycopg.Connection) -> None:
         rows = connection.execute(
-            "SELECT digest, kind, key_id, project_id FROM keys WHERE revoked_at IS NULL"
+            "SELECT digest, kind, key_id, project_id, origins FROM keys WHERE revoked_at IS NULL"
         ).fetchall()
         keys = {
-            (bytes(digest), KeyKind(kind)): Key(key_id, project_id, KeyKind(kind))
-            for digest, kind, key_id, project_id in rows
+            (bytes(digest), KeyKind(kind)): _key(key_id, project_id, kind, origins)
+            for digest, kind, key_id, project_id, origins in rows
         }
         if keys != self._keys:
             self._keys = keys
@@ -96,7 +96,10 @@ class KeyDirectory:
     def _save_snapshot(self, keys: dict[tuple[bytes, KeyKind], Key]) -> None:
         if self._snapshot is None:
             return
-        rows = [[digest.hex(), kind, key.key_id, key.project_id] for (digest, kind), key in keys.items()]
+        rows = [
+            [digest.hex(), kind, key.key_id, key.project_id, None if key.origins is None else [*key.origins]]
+            for (digest, kind), key in keys.items()
+        ]
         new = self._snapshot.with_suffix(".new")
         try:
             self._snapshot.parent.mkdir(parents=True, exist_ok=True)
@@ -112,8 +115,12 @@ class KeyDirectory:
         try:
             rows = json.loads(self._snapshot.read_text())
             self._keys = {
-                (bytes.fromhex(digest), KeyKind(kind)): Key(key_id, project_id, KeyKind(kind))
-                for digest, kind, key_id, project_id in rows
+                (bytes.fromhex(digest), KeyKind(kind)): _key(key_id, project_id, kind, origins)
+                for digest, kind, key_id, project_id, origins in rows
             }
         except (ValueError, TypeError, OSError) as error:
             _log.warning("key snapshot not readable", file=str(self._snapshot), error=str(error))
+
+
+def _key(key_id: int, project_id: int, kind: str, origins: list[str] | None) -> Key:
+    return Key(key_id, project_id, KeyKind(kind), None if origins is None else frozenset(origins))

@@ -5,7 +5,8 @@
     ProjectError
     |-- ProjectExists    the name is taken
     |-- NoSuchProject    nobody made it
-    `-- NoSuchKey        nobody made it
+    |-- NoSuchKey        nobody made it
+    `-- InvalidOrigin    not an origin as browsers write it
 """
 
 
@@ -32,3 +33,10 @@ class NoSuchKey(ProjectError):  # noqa: N818 - names the fact
 
     def __init__(self, key_id: int) -> None:
         super().__init__(f"there is no key {key_id}; `smolhog keys list` shows those there are")
+
+
+class InvalidOrigin(ProjectError):  # noqa: N818 - names the fact
+    """The text is not one web origin."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(f"{text!r} is not an origin: write scheme and host only, as in https://shop.example")

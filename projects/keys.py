@@ -26,6 +26,16 @@ class Key:
     key_id: int
     project_id: int
     kind: KeyKind
+    origins: frozenset[str] | None = None
+    """The web origins whose pages may use it, as :func:`projects.origins.parse_origin` writes them."""
+
+    def allows(self, origin: str | None) -> bool:
+        """Whether a request with this ``Origin`` header may use the key.
+
+        Only browsers send the header, and no page can change it. A program can leave it out or make it
+        up, so this keeps other people's pages from using a key, and nobody else.
+        """
+        return origin is None or self.origins is None or origin.lower() in self.origins
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Projects and keys in PostgreSQL: made, listed, revoked."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,6 +9,7 @@ from psycopg.rows import class_row
 
 from projects.errors import NoSuchKey, NoSuchProject, ProjectExists
 from projects.keys import KeyKind, NewKey, new_key
+from projects.origins import parse_origin
 
 # Whoever holds keys in memory listens; see projects/directory.py.
 _TELL = "NOTIFY smolhog_keys"
@@ -34,6 +36,8 @@ class KeyRecord:
     hint: str
     created_at: datetime
     revoked_at: datetime | None
+    origins: list[str] | None
+    """The web origins that may use it; ``None`` for any."""
 
 
 def create_project(connection: psycopg.Connection, name: str) -> Project:
@@ -76,18 +80,30 @@ def find_project(connection: psycopg.Connection, name: str) -> Project:
     raise NoSuchProject(name)
 
 
-def create_key(connection: psycopg.Connection, project_id: int, kind: KeyKind, name: str) -> NewKey:
+def create_key(
+    connection: psycopg.Connection, project_id: int, kind: KeyKind, name: str, origins: Sequence[str] = ()
+) -> NewKey:
     """Make a key of a project. Its secret is in the answer and nowhere else.
+
+    Args:
+        connection: to PostgreSQL.
+        project_id: whose key it is.
+        kind: what it allows.
+        name: what it is for, in a person's words.
+        origins: the web origins whose pages may use it; none for any.
 
     Raises:
         NoSuchProject: there is no such project.
+        InvalidOrigin: one of ``origins`` is none.
     """
+    allowed = sorted({parse_origin(origin) for origin in origins}) or None
     key = new_key(kind)
     try:
         with connection.transaction():
             connection.execute(
-                "INSERT INTO keys (project_id, kind, name, digest, hint) VALUES (%s, %s, %s, %s, %s)",
-                [project_id, kind.value, name, key.digest, key.hint],
+                "INSERT INTO keys (project_id, kind, name, digest, hint, origins) "
+                "VALUES (%s, %s, %s, %s, %s, %s)",
+                [project_id, kind.value, name, key.digest, key.hint, allowed],
             )
             connection.execute(_TELL)
     except psycopg.errors.ForeignKeyViolation as error:
@@ -100,7 +116,7 @@ def list_keys(connection: psycopg.Connection) -> list[KeyRecord]:
     with connection.transaction(), connection.cursor(row_factory=class_row(KeyRecord)) as cursor:
         return cursor.execute(
             "SELECT key_id, keys.project_id, projects.name AS project, kind, keys.name, hint, "
-            "keys.created_at, revoked_at FROM keys JOIN projects USING (project_id) ORDER BY key_id"
+            "keys.created_at, revoked_at, origins FROM keys JOIN projects USING (project_id) ORDER BY key_id"
         ).fetchall()
 
 

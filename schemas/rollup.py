@@ -10,7 +10,9 @@ order rows arrive::
     value of a cell = sum over (partition, segment) of the value at the highest version
 """
 
+from datetime import datetime
 from enum import IntEnum
+from math import ceil
 from typing import NamedTuple
 
 
@@ -52,3 +54,25 @@ class RollupRow(NamedTuple):
     """Offset of the last message that counted into it."""
     total: int
     """Events counted since the segment opened."""
+
+
+class HourRange(NamedTuple):
+    """Whole hours, since cells by hour cannot be told apart within one."""
+
+    begin: int
+    """Seconds since 1970 UTC, a whole hour."""
+    end: int
+    """Likewise; not included."""
+
+    @classmethod
+    def around(cls, begin: datetime, end: datetime) -> "HourRange":
+        """Return the fewest whole hours that hold a span of time; both ends are aware."""
+        return cls(
+            int(begin.timestamp()) // Interval.HOUR * Interval.HOUR,
+            -(-ceil(end.timestamp()) // Interval.HOUR) * Interval.HOUR,
+        )
+
+    def within(self, begin: int, end: int) -> "HourRange | None":
+        """Return what of this range lies between two other times, if anything does."""
+        begin, end = max(self.begin, begin), min(self.end, end)
+        return HourRange(begin, end) if begin < end else None

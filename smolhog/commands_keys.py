@@ -71,6 +71,14 @@ def create_key(
     project: ProjectArgument,
     kind: Annotated[KeyKind, typer.Option(help="write: send events. read: query and dashboard.")],
     name: Annotated[str, typer.Option(help="A name that tells what the key is for.")] = "",
+    origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A web origin whose pages may use the key, as in https://shop.example; "
+            "repeat it for several. Not given: any.",
+            show_default=False,
+        ),
+    ] = None,
     data: DataOption = None,
 ) -> None:
     """Make a key and show it, this once.
@@ -79,7 +87,7 @@ def create_key(
     """
     with _database(data) as connection:
         found = registry.find_project(connection, project)
-        key = registry.create_key(connection, found.project_id, kind, name)
+        key = registry.create_key(connection, found.project_id, kind, name, origin or ())
     sys.stdout.write(f"{key.secret}\n")
     sys.stdout.flush()
     ERR.print(
@@ -96,7 +104,7 @@ def list_keys(*, data: DataOption = None, as_json: JsonOption = False) -> None:
     if as_json:
         _print_json(keys)
         return
-    table = Table("number", "project", "kind", "name", "ends with", "made", "revoked")
+    table = Table("number", "project", "kind", "name", "ends with", "origins", "made", "revoked")
     for key in keys:
         table.add_row(
             str(key.key_id),
@@ -104,6 +112,7 @@ def list_keys(*, data: DataOption = None, as_json: JsonOption = False) -> None:
             key.kind,
             escape(key.name),
             key.hint,
+            escape(" ".join(key.origins or ["any"])),
             f"{key.created_at:%Y-%m-%d %H:%M} UTC",
             "" if key.revoked_at is None else f"{key.revoked_at:%Y-%m-%d %H:%M} UTC",
         )

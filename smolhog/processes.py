@@ -57,18 +57,26 @@ def run_dataflow(settings: Settings, index: int, total: int) -> None:
         )
     start_http_server(settings.metrics_port + index, "127.0.0.1")
     # A flow keeps its thread to itself: the partitions share nothing but this process.
-    ended: SimpleQueue[Exception | None] = SimpleQueue()
+    ended: SimpleQueue[BaseException] = SimpleQueue()
     for partition in partitions:
         Thread(
             target=_run_flow, args=(settings, partition, ended), name=f"flow-{partition}", daemon=True
         ).start()
     _log.info("dataflow runs", partitions=list(partitions))
     # A flow has no end but a failure. It takes the process along, which is then started afresh.
-    failure = ended.get()
-    raise failure if failure is not None else RuntimeError("a dataflow ended by itself")
+    raise ended.get()
 
 
-def _run_flow(settings: Settings, partition: int, ended: "SimpleQueue[Exception | None]") -> None:
+def _run_flow(settings: Settings, partition: int, ended: "SimpleQueue[BaseException]") -> None:
+    failure: BaseException = RuntimeError("a dataflow ended by itself")
+    try:
+        _run_partition(settings, partition)
+    except BaseException as error:  # noqa: BLE001 - raised by the main thread; a panic in Rust is no Exception
+        failure = error
+    ended.put(failure)
+
+
+def _run_partition(settings: Settings, partition: int) -> None:
     # Not at the top: a process carries the room that it runs, and no other.
     from dataflows.run import DataflowOptions, run_dataflow  # noqa: PLC0415
 
@@ -86,12 +94,7 @@ def _run_flow(settings: Settings, partition: int, ended: "SimpleQueue[Exception 
         max_rejected_ratio=settings.max_rejected_ratio,
         geoip_file=settings.geoip_file,
     )
-    failure: Exception | None = None
-    try:
-        run_dataflow(options)
-    except Exception as error:  # noqa: BLE001 - handed to the main thread, which raises it
-        failure = error
-    ended.put(failure)
+    run_dataflow(options)
 
 
 async def _serve_gateway(settings: Settings) -> None:

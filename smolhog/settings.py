@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, UrlConstraints
+from pydantic import Field, SecretStr, UrlConstraints
 from pydantic_core import Url
 from pydantic_settings import (
     BaseSettings,
@@ -71,6 +71,40 @@ class Settings(BaseSettings):
     )
     cors_origins: tuple[str, ...] = Field(
         default=("*",), description="Origins whose pages may send events; `*` for all."
+    )
+    trusted_proxies: str | None = Field(
+        default=None,
+        description="Addresses or networks of reverse proxies, with commas between: their `X-Forwarded-For` is "
+        "believed. Not set: nobody's.",
+    )
+    metrics_token: SecretStr | None = Field(
+        default=None,
+        min_length=16,
+        description="Opens `/metrics` and `/openapi.json` of the gateway and the query API to other machines, as "
+        "`Authorization: Bearer …`. Not set: they answer this machine only.",
+    )
+    max_connections: int = Field(
+        default=20_000, ge=1, description="Connections that the gateway, or the query API, holds at once."
+    )
+    max_connections_per_address: int = Field(
+        default=5_000,
+        ge=1,
+        description="Those of one client address. Trusted proxies are exempt; behind them the WebSocket "
+        "connections of each client count.",
+    )
+    max_connections_per_key: int = Field(
+        default=10_000, ge=1, description="WebSocket connections that one write key holds at once in a gateway."
+    )
+    max_events_per_second: int = Field(
+        default=0,
+        ge=0,
+        description="Events a second that one write key may send to a gateway for long; beyond, clients are told to "
+        "wait and lose nothing. 0 for any number.",
+    )
+    burst_events: int = Field(
+        default=50_000,
+        ge=1,
+        description="Events that a write key which was silent may send at once, where that rate is limited.",
     )
 
     partitions: int = Field(

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 from pydantic_settings import SettingsError
 
 from smolhog.errors import SettingsInvalid
@@ -94,6 +94,8 @@ def as_environment(settings: Settings) -> dict[str, str]:
 def _as_text(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
     if isinstance(value, tuple):
         return json.dumps(value)
     return str(value)

@@ -106,8 +106,8 @@ class TcpProxy:
     async def _shut_down(self) -> None:
         self._server.close()
         self._drop_now()
-        for flow in self._flows:
-            flow.cancel()
+        # Each ends by itself once its connections are gone and nothing is held back.
+        self._flowing.set()
         await asyncio.gather(*self._flows, return_exceptions=True)
 
     async def _cut(self) -> None:

@@ -9,8 +9,10 @@ Merges, mutations and TTLs run by themselves in the engine's background threads,
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import NamedTemporaryFile, TemporaryFile
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
@@ -23,6 +25,8 @@ from smolhog.embedded.folder_lock import FolderLock
 
 _ERROR = re.compile(r"Code: (\d+)\. DB::Exception: .*", re.DOTALL)
 _STD_EXCEPTION = 1001
+_NOT_ENOUGH_SPACE = 243
+_PROC_FILES = Path("/proc/self/fd")
 
 # Formats that the engine can send block by block: in all others every block would repeat a header or a frame.
 STREAMED_FORMATS = frozenset(
@@ -133,10 +137,7 @@ class Session:
 
     def begin_insert(self, statement: str, form: str) -> "RowInserter":
         """Open an INSERT that takes its rows in pieces, in constant memory."""
-        try:
-            return RowInserter(self._connection.send_insert(statement, form))
-        except (chdb.ChdbError, RuntimeError) as error:
-            raise query_error(error) from error
+        return RowInserter(self, statement, form)
 
     def close(self) -> None:
         """End the session; a stream that was not read to its end is cancelled."""
@@ -153,39 +154,48 @@ class Session:
 
 
 class RowInserter:
-    """The rows of one INSERT on their way into the engine. Nothing of an unfinished block is kept."""
+    """The rows of one INSERT on their way into the engine, in a file until they are complete.
 
-    def __init__(self, inserter: Any) -> None:
-        self._inserter = inserter
+    chDB's own streaming insert reports success for rows that the table refused: too many parts, a full
+    disk, a constraint. An INSERT from a file raises as a server does, and takes no longer.
+    """
+
+    def __init__(self, session: Session, statement: str, form: str) -> None:
+        self._session = session
+        self._statement = statement
+        self._format = form
+        with _full_disk_is_an_error():
+            # Where the system can, a file without a name: it goes with the process, however that ends.
+            self._file = TemporaryFile() if _PROC_FILES.exists() else NamedTemporaryFile()  # noqa: SIM115 - see cancel
 
     def append(self, data: bytes) -> None:
         """Add bytes of the INSERT's format; they may be cut anywhere."""
-        try:
-            self._inserter.append(data)
-        except RuntimeError as error:
-            raise query_error(error) from error
+        with _full_disk_is_an_error():
+            self._file.write(data)
 
     def finish(self, data: bytes) -> Answer:
         """Add the last bytes and commit. When this returns the rows are in the table."""
-        if data:
-            self.append(data)
-        try:
-            result = self._inserter.finish()
-        except RuntimeError as error:
-            raise query_error(error) from error
-        return Answer(
-            b"",
-            written_rows=result.rows_written,
-            written_bytes=result.bytes_written,
-            elapsed_ns=int(result.elapsed * 1e9),
-        )
+        self.append(data)
+        with _full_disk_is_an_error():
+            self._file.flush()
+        path = str(_PROC_FILES / str(self._file.fileno())) if _PROC_FILES.exists() else str(self._file.name)
+        source = f"FROM INFILE {sql_string(path)} COMPRESSION 'none' FORMAT {self._format}"
+        return self._session.run(f"{self._statement} {source}", "Null", {})
 
     def cancel(self) -> None:
         """Give up; harmless after `finish`."""
-        try:
-            self._inserter.cancel()
-        except RuntimeError as error:
-            raise query_error(error) from error
+        self._file.close()
+
+
+@contextmanager
+def _full_disk_is_an_error() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise QueryError(
+            _NOT_ENOUGH_SPACE,
+            f"Code: {_NOT_ENOUGH_SPACE}. DB::Exception: rows on their way: {error} (NOT_ENOUGH_SPACE)",
+        ) from error
 
 
 def _drop_empty_default_database(data: Path) -> None:

@@ -23,6 +23,11 @@ _EVENTS = """
 SELECT event_id::text, event, distinct_id, timestamp, client_timestamp, received_at, session_id, properties
 FROM events
 """
+# An event that names a key twice is refused unread, so its id is only in what it looked like.
+_REJECTED = """
+SELECT coalesce(event_id, substring(encode(payload, 'escape') from '"event_id": "([^"]*)"')), reason
+FROM rejected_events
+"""
 _COLUMNAR = """
 SELECT toString(event_id), event, distinct_id, toUnixTimestamp64Micro(timestamp),
     toUnixTimestamp64Micro(received_at), session_id
@@ -114,7 +119,7 @@ class Stores:
         with self._postgres() as connection:
             with connection.cursor(row_factory=class_row(StoredEvent)) as cursor:
                 events = cursor.execute(_EVENTS).fetchall()
-            rejected = connection.execute("SELECT event_id, reason FROM rejected_events").fetchall()
+            rejected = connection.execute(_REJECTED).fetchall()
         with self._clickhouse() as client:
             return Stored(
                 events,

@@ -144,7 +144,6 @@ def test_refusals_for_good_are_told_apart(url: str) -> None:
     assert isinstance(_refused(url, [row(1, 1)]), SinkRejectedWrite)
 
 
-@pytest.mark.xfail(reason="the embedded engine answers an insert that it could not store with success")
 @pytest.mark.parametrize(
     "setting",
     [

@@ -1,14 +1,16 @@
-"""What makes a dataflow stop for good, besides its log and its stores.
+"""What can go wrong with a dataflow and with a rebuild, besides the log and the stores.
 
 ::
 
     DataflowError
-    `-- TooManyRejected    permanent until somebody looks: most events are refused, which they were not before
+    |-- TooManyRejected        permanent until somebody looks: most events are refused, which they were not before
+    |-- DataflowStandsStill    retryable: a rebuild waited for a dataflow that did not come
+    `-- RebuildRuns            retryable: one rebuild at a time
 """
 
 
 class DataflowError(Exception):
-    """A dataflow cannot go on."""
+    """A dataflow cannot go on, or a rebuild cannot begin."""
 
 
 class TooManyRejected(DataflowError):  # noqa: N818 - names the fact
@@ -29,3 +31,19 @@ class TooManyRejected(DataflowError):  # noqa: N818 - names the fact
         )
         self.refused = refused
         self.received = received
+
+
+class DataflowStandsStill(DataflowError):  # noqa: N818 - names the fact
+    """A dataflow did not come as far in the log as a rebuild needs."""
+
+    def __init__(self, partition: int, position: int, needed: int) -> None:
+        super().__init__(
+            f"partition {partition}: the dataflow has come to offset {position} of the event log and not to {needed}"
+        )
+
+
+class RebuildRuns(DataflowError):  # noqa: N818 - names the fact
+    """Another rebuild is under way."""
+
+    def __init__(self) -> None:
+        super().__init__("another rebuild is under way")

@@ -1,4 +1,7 @@
-"""Runs the built-in dataflow of one partition, until it is killed: a kill is its normal end.
+"""Runs the built-in dataflows of some partitions, until they are killed: a kill is their normal end.
+
+A partition's flow keeps its thread to itself. The flows share the log's connection and the writer to
+ClickHouse, which prefers few large inserts.
 
 Everything that it keeps on disk lies in the partition's folder, so a partition moves to another
 machine by moving its folder.
@@ -12,6 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
 
 import stamina
 from bytewax._bytewax import cluster_main
@@ -36,14 +41,15 @@ from sinks.postgres.writer import PostgresWriter
 
 _ITEM_BYTES = 1024**2
 _EPOCH_BYTES = 32 * 1024**2
+_CLICKHOUSE_QUEUE_BYTES = 64 * 1024**2
 
 
 @dataclass(frozen=True, slots=True)
 class DataflowOptions:
-    """What the dataflow of one partition needs.
+    """What the dataflows of one process need.
 
     Attributes:
-        partition: which partition of the log.
+        partitions: which partitions of the log.
         open_log: opens the event log.
         postgres_dsn: where raw events go.
         clickhouse_url: where rollups and the columnar copy go.
@@ -57,7 +63,7 @@ class DataflowOptions:
         geoip_file: MaxMind database, or ``None``.
     """
 
-    partition: int
+    partitions: tuple[int, ...]
     open_log: Callable[[], Awaitable[EventLog]]
     postgres_dsn: str
     clickhouse_url: str
@@ -71,32 +77,67 @@ class DataflowOptions:
     geoip_file: Path | None = None
 
 
-def run_dataflow(options: DataflowOptions) -> None:
-    """Run until killed.
+def run_dataflows(options: DataflowOptions) -> None:
+    """Run the flows of all partitions until killed. The first that fails ends this.
 
     Raises:
-        PartitionOwned: another process serves this partition.
+        PartitionOwned: another process serves one of the partitions.
         SinkError: a store refuses rows for good.
         EventLogError: the log has lost messages that were not stored.
         TooManyRejected: most events are refused.
     """
+    # Nothing here makes reference cycles batch by batch; what was imported stays for good.
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 50)
+    ended: SimpleQueue[Exception | None] = SimpleQueue()
     with BlockingLog(options.open_log) as log:
         log_id = log.log_id()
-        folder = options.folder / f"{log_id}-{options.partition}"
+        clickhouse = BackgroundWriter(
+            ClickHouseWriter(options.clickhouse_url, log_id),
+            "clickhouse",
+            queue_bytes=_CLICKHOUSE_QUEUE_BYTES,
+            pause_seconds=options.epoch.total_seconds() / 2,
+        )
+        for partition in options.partitions:
+            arguments = (options, partition, log, log_id, clickhouse, ended)
+            Thread(target=_run_flow, args=arguments, name=f"flow-{partition}", daemon=True).start()
+        failure = ended.get()
+        raise failure if failure is not None else RuntimeError("a dataflow ended by itself")
+
+
+def _run_flow(
+    options: DataflowOptions,
+    partition: int,
+    log: BlockingLog,
+    log_id: int,
+    clickhouse: BackgroundWriter,
+    ended: "SimpleQueue[Exception | None]",
+) -> None:
+    failure: Exception | None = None
+    folder = options.folder / f"{log_id}-{partition}"
+    try:
         with _owned(folder):
-            _run(options, log, log_id, folder)
+            _run(options, partition, log, log_id, clickhouse, folder)
+    except Exception as error:  # noqa: BLE001 - handed to the main thread, which raises it
+        failure = error
+    ended.put(failure)
 
 
-def _run(options: DataflowOptions, log: BlockingLog, log_id: int, folder: Path) -> None:
-    partition = options.partition
+def _run(
+    options: DataflowOptions,
+    partition: int,
+    log: BlockingLog,
+    log_id: int,
+    clickhouse: BackgroundWriter,
+    folder: Path,
+) -> None:
     postgres = PostgresWriter(options.postgres_dsn, log_id, partition)
     stored = _position(postgres)
-    clickhouse = ClickHouseWriter(options.clickhouse_url, log_id)
     beginning = Beginning(
         partition,
         stored,
         postgres.log_time(),
-        lambda: clickhouse.counted_to(partition),
+        lambda: ClickHouseWriter(options.clickhouse_url, log_id).counted_to(partition),
         timedelta(seconds=options.grace_seconds),
     )
     index = RocksDedupIndex(folder / "dedup", options.dedup_days)
@@ -125,10 +166,7 @@ def _run(options: DataflowOptions, log: BlockingLog, log_id: int, folder: Path) 
             max_rejected_ratio=options.max_rejected_ratio,
         )
 
-    writers = [
-        BackgroundWriter(postgres, "postgres"),
-        BackgroundWriter(clickhouse, "clickhouse"),
-    ]
+    to_postgres = BackgroundWriter(postgres, "postgres")
     flow = build_flow(
         partition=partition,
         source=EventLogSource(
@@ -138,16 +176,12 @@ def _run(options: DataflowOptions, log: BlockingLog, log_id: int, folder: Path) 
         make_pipeline=make_pipeline,
         sync=index.sync,
         emit_every=options.epoch / 2,
-        stores=StoresSink(partition, writers),
+        stores=StoresSink(partition, [to_postgres, clickhouse]),
     )
-    # Nothing here makes reference cycles batch by batch; what was imported stays for good.
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 50)
     try:
         cluster_main(flow, [], 0, epoch_interval=options.epoch, recovery_config=RecoveryConfig(str(recovery)))
     finally:
-        for writer in writers:
-            writer.close()
+        to_postgres.close()
         index.close()
 
 

@@ -50,7 +50,6 @@ class _Stores(StatefulSinkPartition[StoredBatch, None]):
 
     def snapshot(self) -> None:
         """Wait until both stores hold everything, writing to them at the same time."""
-        for writer in self._writers:
-            writer.request_flush()
-        for writer in self._writers:
-            writer.wait_flushed()
+        flushes = [(writer, writer.request_flush()) for writer in self._writers]
+        for writer, flush in flushes:
+            writer.wait_flushed(flush)

@@ -18,9 +18,11 @@ from ingest_gateway.health import Health
 from ingest_gateway.http import HttpIntake
 from ingest_gateway.intake import Intake
 from ingest_gateway.native import NativeDecoder
+from ingest_gateway.rate import KeyRates
 from ingest_gateway.stream import Streams
 from projects.keys import KeyRing
 from schemas.limits import Limits
+from smolhog.connection_limits import ConnectionLimits
 
 DRAIN_SECONDS = 15.0
 """Longest that a stopping gateway waits for the event log's last confirmations."""
@@ -42,6 +44,9 @@ def create_app(
     cors_origins: tuple[str, ...],
     buffer_bytes: int,
     keys_ready: Callable[[], bool] = lambda: True,
+    rates: KeyRates | None = None,
+    connections: ConnectionLimits | None = None,
+    metrics_token: str | None = None,
     now: Callable[[], datetime] = _utc_now,
     new_id: Callable[[], str] = _uuid7,
 ) -> Starlette:
@@ -54,17 +59,35 @@ def create_app(
         cors_origins: origins whose pages may send events, ``*`` for all.
         buffer_bytes: high-water mark of what is not yet durable.
         keys_ready: whether ``keys`` has been loaded; until then `/health/ready` says no.
+        rates: how many events a second a key may send; any number by default.
+        connections: how many WebSocket connections a key and a client address may have.
+        metrics_token: opens ``/metrics`` to other machines.
         now: the clock, in UTC.
         new_id: makes event ids, UUIDv7 as text.
     """
     decoder = NativeDecoder(limits, new_id)
     gatherer = Gatherer(log, buffer_bytes=buffer_bytes)
     intake = Intake(gatherer, now)
-    streams = Streams(decoder=decoder, limits=limits, keys=keys, gatherer=gatherer, intake=intake)
-    http = HttpIntake(
-        decoder=decoder, limits=limits, keys=keys, gatherer=gatherer, intake=intake, new_id=new_id
+    rates = rates or KeyRates(rate=0, burst=0)
+    streams = Streams(
+        decoder=decoder,
+        limits=limits,
+        keys=keys,
+        gatherer=gatherer,
+        intake=intake,
+        rates=rates,
+        connections=connections or ConnectionLimits(),
     )
-    health = Health(log, keys_ready)
+    http = HttpIntake(
+        decoder=decoder,
+        limits=limits,
+        keys=keys,
+        gatherer=gatherer,
+        intake=intake,
+        rates=rates,
+        new_id=new_id,
+    )
+    health = Health(log, keys_ready, metrics_token)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:

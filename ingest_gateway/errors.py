@@ -26,6 +26,9 @@ class Refusal(StrEnum):
     UNAUTHORISED = "unauthorised"
     """No write key, or one that is unknown or revoked."""
 
+    ORIGIN_REFUSED = "origin_refused"
+    """The write key is for other web origins than the one that the request came from."""
+
     PROTOCOL_ERROR = "protocol_error"
     """A frame that may not come here: no ``hello`` first, or a second one."""
 
@@ -48,7 +51,7 @@ class Refusal(StrEnum):
     """The event log did not confirm: send the same events again."""
 
     OVERLOADED = "overloaded"
-    """The gateway's buffer is full: send the same events again, later."""
+    """The gateway's buffer is full, or this client has had its share: send the same events again, later."""
 
     SHUTTING_DOWN = "shutting_down"
     """The gateway stops; connect again."""

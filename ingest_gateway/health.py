@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, Response
 
 from event_log.errors import EventLogError
 from event_log.port import EventLog
+from projects.insiders import OUTSIDER, is_insider
 
 _LOG_SECONDS = 2.0
 
@@ -19,11 +20,15 @@ class Health:
     Args:
         event_log: which must be reachable for the gateway to be ready.
         keys_ready: whether keys are known at all.
+        metrics_token: opens what is for operators to other machines.
     """
 
-    def __init__(self, event_log: EventLog, keys_ready: Callable[[], bool]) -> None:
+    def __init__(
+        self, event_log: EventLog, keys_ready: Callable[[], bool], metrics_token: str | None = None
+    ) -> None:
         self._log = event_log
         self._keys_ready = keys_ready
+        self._metrics_token = metrics_token
 
     async def live(self, _request: Request) -> Response:
         """``GET /health/live``: the process answers."""
@@ -48,6 +53,9 @@ class Health:
             return str(error) or type(error).__name__
         return "ok"
 
-    async def metrics(self, _request: Request) -> Response:
-        """``GET /metrics`` for Prometheus."""
+    async def metrics(self, request: Request) -> Response:
+        """``GET /metrics`` for Prometheus: to this machine, or with the token."""
+        address = request.client.host if request.client is not None else None
+        if not is_insider(address, request.headers, self._metrics_token):
+            return JSONResponse({"code": "forbidden", "message": OUTSIDER}, 403)
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

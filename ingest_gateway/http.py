@@ -1,10 +1,11 @@
 """Events over HTTP: ``POST /v1/batch`` and the first SDK's ``POST /events``.
 
-Answers: 200 with the verdicts; 400, 401, 408, 413 and 415 for the client's fault; 503 with ``Retry-After``
+Answers: 200 with the verdicts; 400, 401, 403, 408, 413 and 415 for the client's fault; 503 with ``Retry-After``
 for ours. Never 429: SDKs throw events away on it.
 """
 
 from collections.abc import Callable
+from math import ceil
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
@@ -19,6 +20,7 @@ from ingest_gateway.gather import Gatherer
 from ingest_gateway.intake import Intake, Outcome
 from ingest_gateway.native import NativeDecoder
 from ingest_gateway.peer import bearer_key, peer_of
+from ingest_gateway.rate import KeyRates
 from projects.keys import Key, KeyKind, KeyRing
 from schemas.limits import Limits
 from schemas.wire import HttpAnswer, Verdict
@@ -56,6 +58,7 @@ class HttpIntake:
         keys: KeyRing,
         gatherer: Gatherer,
         intake: Intake,
+        rates: KeyRates,
         new_id: Callable[[], str],
     ) -> None:
         self._decoder = decoder
@@ -63,6 +66,7 @@ class HttpIntake:
         self._keys = keys
         self._gatherer = gatherer
         self._intake = intake
+        self._rates = rates
         self._new_id = new_id
 
     async def post_batch(self, request: Request) -> Response:
@@ -102,6 +106,15 @@ class HttpIntake:
         if key is None:
             error = HttpError(Refusal.UNAUTHORISED, "no such write key, or it was revoked")
             return _refuse(source, 401, error, {"WWW-Authenticate": "Bearer"})
+        if not key.allows(request.headers.get("origin")):
+            message = "this write key is for pages of other origins"
+            return _refuse(source, 403, HttpError(Refusal.ORIGIN_REFUSED, message))
+        wait = self._rates.wait(key.key_id)
+        if wait > 0:
+            metrics.SLOW_DOWNS.labels(source).inc()
+            message = "this write key has sent its share for now; send the events again"
+            headers = {"Retry-After": str(ceil(wait))}
+            return _refuse(source, 503, HttpError(Refusal.OVERLOADED, message), headers)
         if self._gatherer.is_full:
             metrics.SLOW_DOWNS.labels(source).inc()
             return _refuse(source, 503, HttpError(Refusal.OVERLOADED, "the gateway is full"), RETRY_AFTER)
@@ -119,6 +132,7 @@ class HttpIntake:
             batch = decode(body, key)
         except FrameError as error:
             refused, batch = error, kept_frame(body, error)
+        self._rates.take(key.key_id, len(batch.events) + len(batch.rejected))
         pending = self._intake.submit(key.project_id, source, peer_of(request), batch)
         await pending.done
         outcome = self._intake.outcome(pending)

@@ -16,13 +16,13 @@ from starlette.applications import Starlette
 
 from event_log.port import EventLog
 from schemas.limits import Limits
+from smolhog.guard import Guard
 
 log = structlog.get_logger()
 
 _FRAME_MARGIN = 64 * 1024
 """A frame this much over the limit is still read, so that its client gets told why it is refused."""
 _GRACE_SECONDS = 30
-_MOST_CONNECTIONS = 20_000
 
 
 class GatewayServer(uvicorn.Server):
@@ -89,7 +89,7 @@ async def serve(
     port: int,
     port_file: Path | None = None,
     started: Callable[[GatewayServer, int], None] | None = None,
-    trusted_proxies: str | None = None,
+    guard: Guard | None = None,
 ) -> None:
     """Serve the gateway until SIGTERM or SIGINT, then drain it and close the event log.
 
@@ -101,7 +101,7 @@ async def serve(
         port: port to listen on; 0 takes a free one.
         port_file: where the port is written once connections are accepted.
         started: called with the server and its port at the same moment.
-        trusted_proxies: addresses whose ``X-Forwarded-For`` is believed, ``*`` for all; none by default.
+        guard: bounds of its connections.
 
     Raises:
         OSError: the address cannot be listened on.
@@ -118,7 +118,7 @@ async def serve(
             if started is not None:
                 started(server, bound)
 
-        server = GatewayServer(_config(app, limits, trusted_proxies), app, accepting)
+        server = GatewayServer(_config(app, limits, guard or Guard()), app, accepting)
         with _rare_collections():
             await server.serve(sockets=[listener])
         log.info("gateway.stopped", port=bound)
@@ -141,11 +141,9 @@ def _rare_collections() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
-def _config(app: Starlette, limits: Limits, trusted_proxies: str | None) -> uvicorn.Config:
+def _config(app: Starlette, limits: Limits, guard: Guard) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http="httptools",
-        ws="websockets-sansio",
         ws_max_size=limits.frame_bytes + _FRAME_MARGIN,
         # Deflate costs more than the bytes that it saves are worth to a server on the same network.
         ws_per_message_deflate=False,
@@ -153,14 +151,8 @@ def _config(app: Starlette, limits: Limits, trusted_proxies: str | None) -> uvic
         ws_ping_interval=30.0,
         ws_ping_timeout=90.0,
         lifespan="on",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=trusted_proxies is not None,
-        forwarded_allow_ips=trusted_proxies,
-        limit_concurrency=_MOST_CONNECTIONS,
-        timeout_keep_alive=75,
         timeout_graceful_shutdown=_GRACE_SECONDS,
+        **guard.uvicorn_options(),
     )
 
 

@@ -8,8 +8,9 @@
 `ingest_gateway.stream` does what the actions say, in their order.
 
 Close codes: 1000 the client's own; 1007 text that is not UTF-8 and 1009 a message beyond what the
-server reads (both from the WebSocket layer, 1009 here too); 1012 the gateway stops; 4400 a frame that is
-not of the protocol; 4401 no good key; 4408 no hello in time.
+server reads (both from the WebSocket layer, 1009 here too); 1012 the gateway stops; 1013 too many
+connections of this key, come back later; 4400 a frame that is not of the protocol; 4401 no good key; 4403
+a key for other web origins; 4408 no hello in time.
 """
 
 from dataclasses import dataclass
@@ -31,8 +32,10 @@ class CloseCode(IntEnum):
 
     TOO_BIG = 1009
     RESTART = 1012
+    TRY_AGAIN_LATER = 1013
     PROTOCOL_ERROR = 4400
     UNAUTHORISED = 4401
+    ORIGIN_REFUSED = 4403
     HELLO_TIMEOUT = 4408
 
 
@@ -152,6 +155,16 @@ class Session:
             )
         self.state = State.OPEN
         return [self.say(Welcome(self._limits))]
+
+    def refuse_origin(self) -> list[Action]:
+        """Refuse a page that the client's key is not for."""
+        message = "this write key is for pages of other origins; `smolhog keys list` shows them"
+        return self._fail(Refusal.ORIGIN_REFUSED, message, CloseCode.ORIGIN_REFUSED)
+
+    def refuse_for_now(self) -> list[Action]:
+        """Refuse one more connection of a key that has all that it may have."""
+        message = "this write key has too many connections open; come back later"
+        return self._fail(Refusal.OVERLOADED, message, CloseCode.TRY_AGAIN_LATER)
 
     def revoke(self) -> list[Action]:
         """End a session whose key is no longer live."""

@@ -2,24 +2,29 @@
 
 Each connection has a reader (the request's own task) and a writer. The reader stops reading, which
 is back-pressure on the client's TCP connection, while the gateway's buffer is full or while too many
-of the connection's batches are unanswered.
+of the connection's batches are unanswered, or its answers unread, and while its key has sent its share.
 """
 
 import asyncio
 from collections import deque
+from math import ceil
 
 import structlog
+from starlette.responses import Response
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from ingest_gateway.errors import Refusal
 from ingest_gateway.gather import Gatherer
 from ingest_gateway.intake import Intake, Peer, Pending
 from ingest_gateway.native import NativeDecoder
 from ingest_gateway.peer import bearer_key, peer_of
+from ingest_gateway.rate import KeyRates
 from ingest_gateway.session import Action, Authorise, Close, CloseCode, Send, Session, State, Store
 from projects.keys import Key, KeyKind, KeyRing
 from schemas.limits import Limits
 from schemas.wire import Error
 from smolhog import metrics
+from smolhog.connection_limits import ConnectionLimits, Tally
 
 log = structlog.get_logger()
 
@@ -30,6 +35,10 @@ REVOCATION_SECONDS = 2.0
 DRAIN_SECONDS = 10.0
 """Longest that a closing connection waits for what it still has to answer."""
 BATCHES_IN_FLIGHT = 64
+UNREAD_BYTES = 256 * 1024
+"""Answers that wait for a client to read them before no more is read from it."""
+LONGEST_PAUSE = 5.0
+"""Seconds between two looks at the rate of a key; its other connections may have used it up meanwhile."""
 RETRY_AFTER_MS = 500
 
 
@@ -37,14 +46,25 @@ class Streams:
     """All WebSocket connections of one gateway."""
 
     def __init__(
-        self, *, decoder: NativeDecoder, limits: Limits, keys: KeyRing, gatherer: Gatherer, intake: Intake
+        self,
+        *,
+        decoder: NativeDecoder,
+        limits: Limits,
+        keys: KeyRing,
+        gatherer: Gatherer,
+        intake: Intake,
+        rates: KeyRates,
+        connections: ConnectionLimits,
     ) -> None:
         self.decoder = decoder
         self.limits = limits
         self.keys = keys
         self.gatherer = gatherer
         self.intake = intake
+        self.rates = rates
+        self.of_key = Tally(connections.per_key)
         self.hello_seconds = HELLO_SECONDS
+        self._of_address = Tally(connections.per_address)
         self._open: set[Connection] = set()
         self._stopping = False
 
@@ -52,6 +72,12 @@ class Streams:
         """Serve one connection for as long as it lasts."""
         if self._stopping:
             await websocket.close(CloseCode.RESTART)
+            return
+        # Behind a trusted proxy this is the client's; the server itself can only count the proxy's.
+        address = websocket.client.host if websocket.client is not None else None
+        if not self._of_address.enter(address):
+            metrics.FRAMES_REFUSED.labels(SOURCE, Refusal.OVERLOADED.value).inc()
+            await websocket.send_denial_response(Response(status_code=503, headers={"Retry-After": "1"}))
             return
         connection = Connection(self, websocket)
         self._open.add(connection)
@@ -61,6 +87,7 @@ class Streams:
         finally:
             metrics.CONNECTIONS.dec()
             self._open.discard(connection)
+            self._of_address.leave(address)
 
     async def watch_keys(self) -> None:
         """Close connections whose key was revoked, until cancelled."""
@@ -90,13 +117,17 @@ class Connection:
         self._key: Key | None = None
         self._outbox: deque[tuple[str | bytes, bool]] = deque()
         self._outbox_filled = asyncio.Event()
+        self._unread = 0
         self._unanswered = 0
+        self._owed_verdicts = 0
+        self._origin = websocket.headers.get("origin")
         self._window = asyncio.Event()
         self._window.set()
         self._quiet = asyncio.Event()
         self._quiet.set()
         self._close: Close | None = None
         self._peer_is_gone = False
+        self._is_counted = False
         self._batches = 0
         self._reader: asyncio.Task[None] | None = None
         self.finished = asyncio.Event()
@@ -118,6 +149,8 @@ class Connection:
             for task in (self._reader, writer):
                 if task is not None:
                     task.cancel()
+            if self._is_counted and self._key is not None:
+                self._streams.of_key.leave(self._key.key_id)
             self.finished.set()
             log.info(
                 "stream.closed",
@@ -162,10 +195,22 @@ class Connection:
                 metrics.SLOW_DOWNS.labels(SOURCE).inc()
                 self._perform([self._session.slow_down(RETRY_AFTER_MS)])
                 await gatherer.room()
+            await self._wait_for_its_turn()
             message = await self._receive()
             if not self._key_is_live():
                 self._perform(self._session.revoke())
                 return
+
+    async def _wait_for_its_turn(self) -> None:
+        """Wait while the key is over its rate. What was read by then is stored, whatever it adds up to."""
+        assert self._key is not None
+        wait = self._streams.rates.wait(self._key.key_id)
+        if wait > 0:
+            metrics.SLOW_DOWNS.labels(SOURCE).inc()
+            self._perform([self._session.slow_down(ceil(wait * 1000))])
+        while wait > 0:
+            await asyncio.sleep(min(wait, LONGEST_PAUSE))
+            wait = self._streams.rates.wait(self._key.key_id)
 
     async def _receive(self) -> str | bytes | None:
         message = await self._websocket.receive()
@@ -183,22 +228,32 @@ class Connection:
             elif isinstance(action, Send):
                 self._post(action.message, answers=False)
             elif isinstance(action, Authorise):
-                self._secret = action.secret
-                if action.secret is not None:
-                    self._key = self._streams.keys.find(action.secret, KeyKind.WRITE)
-                self._perform(self._session.admit(self._key))
+                self._perform(self._authorise(action.secret))
             else:
                 self._close = action
                 if action.code is not CloseCode.RESTART:
                     metrics.FRAMES_REFUSED.labels(SOURCE, action.reason).inc()
 
+    def _authorise(self, secret: str | None) -> list[Action]:
+        self._secret = secret
+        if secret is not None:
+            self._key = self._streams.keys.find(secret, KeyKind.WRITE)
+        if self._key is not None:
+            if not self._key.allows(self._origin):
+                return self._session.refuse_origin()
+            self._is_counted = self._streams.of_key.enter(self._key.key_id)
+            if not self._is_counted:
+                return self._session.refuse_for_now()
+        return self._session.admit(self._key)
+
     def _store(self, store: Store) -> None:
         assert self._key is not None
         self._batches += 1
         self._unanswered += 1
+        self._owed_verdicts += len(store.batch.verdicts)
         self._quiet.clear()
-        if self._unanswered >= BATCHES_IN_FLIGHT:
-            self._window.clear()
+        self._look_at_window()
+        self._streams.rates.take(self._key.key_id, len(store.batch.events) + len(store.batch.rejected))
         if store.error is not None and not store.error.fatal:
             metrics.FRAMES_REFUSED.labels(SOURCE, store.error.code).inc()
         pending = self._streams.intake.submit(self._key.project_id, SOURCE, self._peer, store.batch)
@@ -207,6 +262,7 @@ class Connection:
 
     def _answer(self, pending: Pending, error: Error | None) -> None:
         outcome = self._streams.intake.outcome(pending)
+        self._owed_verdicts -= len(pending.verdicts)
         if error is not None:
             send = self._session.say(error)
         else:
@@ -218,6 +274,19 @@ class Connection:
         self._outbox.append((message, answers))
         self._outbox_filled.set()
         self._quiet.clear()
+        self._unread += len(message)
+        self._look_at_window()
+
+    def _look_at_window(self) -> None:
+        """Let the reader go on while little enough of what it caused is still to be answered and read."""
+        if self._peer_is_gone or (
+            self._unanswered < BATCHES_IN_FLIGHT
+            and self._unread < UNREAD_BYTES
+            and self._owed_verdicts < 2 * self._streams.limits.batch_events
+        ):
+            self._window.set()
+        else:
+            self._window.clear()
 
     async def _write(self) -> None:
         while True:
@@ -236,9 +305,9 @@ class Connection:
                     self._quiet.set()
                     self._window.set()
                     return
-                if answers:
-                    self._unanswered -= 1
-                    self._window.set()
+                self._unread -= len(message)
+                self._unanswered -= answers
+                self._look_at_window()
             if self._unanswered == 0:
                 self._quiet.set()
 
@@ -251,4 +320,8 @@ class Connection:
         except TimeoutError:
             log.warning("stream.unanswered", batches=self._unanswered)
         if not self._peer_is_gone:
-            await self._websocket.close(self._close.code, self._close.reason)
+            try:
+                async with asyncio.timeout(DRAIN_SECONDS):
+                    await self._websocket.close(self._close.code, self._close.reason)
+            except TimeoutError:
+                log.warning("stream.never_read", client=self._peer.address)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from hmac import compare_digest
 from ipaddress import ip_address
 
+OUTSIDER = "this is for operators: ask from the machine itself, or with SMOLHOG_METRICS_TOKEN as bearer token"
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
 
 

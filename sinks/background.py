@@ -34,11 +34,14 @@ class StoreWriter(Protocol):
 class BackgroundWriter:
     """A store's writer on a thread of its own, behind a bounded queue.
 
+    Several dataflows may share one, which writes what has gathered from all of them in one go.
+
     Args:
         writer: used by the thread only.
         name: the store, for logs and metrics.
         write_bytes: how much is written in one go at most, and gathered before it is written unasked.
         queue_bytes: how much may wait.
+        pause_seconds: from one write to the next at least, unless enough has gathered.
         backoff: seconds to wait before the n-th retry, from 1.
     """
 
@@ -49,18 +52,24 @@ class BackgroundWriter:
         *,
         write_bytes: int = 8 * 1024**2,
         queue_bytes: int = 32 * 1024**2,
+        pause_seconds: float = 0.0,
         backoff: Callable[[int], float] = lambda attempt: min(5.0, 0.05 * 2**attempt),
     ) -> None:
         self._writer = writer
         self._name = name
         self._write_bytes = write_bytes
         self._queue_bytes = queue_bytes
+        self._pause_seconds = pause_seconds
         self._backoff = backoff
         self._changed = threading.Condition()
         self._waiting: list[StoredBatch] = []
         self._waiting_bytes = 0
-        self._flushing = False
-        self._writing = False
+        # Batches handed over, taken by the thread, stored, and asked to be stored without delay; each
+        # counted from the beginning, since they go in order.
+        self._given = 0
+        self._taken = 0
+        self._stored = 0
+        self._wanted = 0
         self._error: BaseException | None = None
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"{name}-writer", daemon=True)
@@ -76,29 +85,31 @@ class BackgroundWriter:
             self._changed.wait_for(lambda: self._error or self._waiting_bytes < self._queue_bytes)
             self._raise_error()
             self._waiting.append(batch)
+            self._given += 1
             self._waiting_bytes += batch.size
             self._changed.notify_all()
 
-    def request_flush(self) -> None:
-        """Have all that was handed over written now; does not wait."""
+    def request_flush(self) -> int:
+        """Have all that was handed over written now; does not wait. Returns what to wait for."""
         with self._changed:
-            self._flushing = True
+            self._wanted = self._given
             self._changed.notify_all()
+            return self._given
 
-    def wait_flushed(self) -> None:
-        """Return once all that was handed over is stored.
+    def wait_flushed(self, flush: int) -> None:
+        """Return once all that was handed over before a flush was requested is stored.
+
+        Args:
+            flush: what :meth:`request_flush` returned.
 
         Raises:
             SinkError: a write failed for good.
             SinkUnavailable: the writer was closed before.
         """
         with self._changed:
-            self._changed.wait_for(
-                lambda: self._error or self._closed.is_set() or not (self._waiting or self._writing)
-            )
-            self._flushing = False
+            self._changed.wait_for(lambda: self._error or self._closed.is_set() or self._stored >= flush)
             self._raise_error()
-            if self._waiting or self._writing:
+            if self._stored < flush:
                 raise SinkUnavailable(f"{self._name}: closed before everything was stored")
 
     def close(self) -> None:
@@ -117,8 +128,12 @@ class BackgroundWriter:
         try:
             while (batches := self._take()) and self._write(batches):
                 with self._changed:
-                    self._writing = False
+                    self._stored = self._taken
                     self._changed.notify_all()
+                    self._changed.wait_for(
+                        lambda: self._closed.is_set() or self._waiting_bytes >= self._write_bytes,
+                        self._pause_seconds,
+                    )
         except BaseException as error:  # noqa: BLE001 - raised in the thread that hands batches over
             with self._changed:
                 self._error = error
@@ -131,7 +146,7 @@ class BackgroundWriter:
                 lambda: (
                     self._closed.is_set()
                     or self._waiting_bytes >= self._write_bytes
-                    or (self._flushing and self._waiting)
+                    or self._taken < self._wanted
                 )
             )
             if self._closed.is_set():
@@ -143,7 +158,7 @@ class BackgroundWriter:
                 taken += 1
             batches, self._waiting = self._waiting[:taken], self._waiting[taken:]
             self._waiting_bytes -= size
-            self._writing = True
+            self._taken += taken
             self._changed.notify_all()
             return batches
 

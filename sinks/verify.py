@@ -137,9 +137,7 @@ def later_groups(counted: Iterable[tuple[Group, int]], before: Positions) -> dic
     return later
 
 
-def compare(
-    table: str, raw: Mapping[TotalKey, int], stored: Mapping[TotalKey, int]
-) -> list[Difference]:
+def compare(table: str, raw: Mapping[TotalKey, int], stored: Mapping[TotalKey, int]) -> list[Difference]:
     """Return the cells in which two counts differ, in order."""
     return [
         Difference(table, *key, TOTAL, TOTAL, raw.get(key, 0), stored.get(key, 0))

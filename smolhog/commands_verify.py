@@ -11,12 +11,12 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from sinks.verify import Difference, Verification
 from smolhog.errors import SmolHogError
 from smolhog.options import DataOption, JsonOption
 from smolhog.settings_loading import load_settings
 from smolhog.terminal import ERR, OUT, print_error
 from smolhog.time_range import FromOption, ProjectOption, ToOption, format_hour, parse_hours
-from sinks.verify import Difference, Verification
 
 SHOWN = 50
 _DIFFERENT = 1
@@ -129,7 +129,12 @@ def rebuild_command(
 
 @contextmanager
 def _progress(words: str) -> Iterator[Callable[[int, int], None]]:
-    columns = TextColumn(words), BarColumn(), TextColumn("{task.completed}/{task.total}"), TimeRemainingColumn()
+    columns = (
+        TextColumn(words),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total}"),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=ERR, transient=True, disable=not ERR.is_terminal) as bar:
         task = bar.add_task(words, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
@@ -176,8 +181,6 @@ def _as_json(found: Verification) -> dict[str, object]:
         "to": format_hour(found.hours.end),
         "raw_events": found.raw_events,
         "difference": found.difference,
-        "cells": [
-            {**cell._asdict(), "bucket": format_hour(cell.bucket)} for cell in found.differences
-        ],
+        "cells": [{**cell._asdict(), "bucket": format_hour(cell.bucket)} for cell in found.differences],
         "lags": [lag._asdict() for lag in found.lags],
     }

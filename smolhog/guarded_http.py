@@ -148,10 +148,7 @@ class GuardedHttp(HttpToolsProtocol):
 
     def _count_header(self, size: int) -> None:
         self._header_bytes += size
-        if (
-            self._header_bytes > self._patience.header_bytes
-            or len(self.headers) >= self._patience.headers
-        ):
+        if self._header_bytes > self._patience.header_bytes or len(self.headers) >= self._patience.headers:
             raise self._too_much(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
 
     def _too_much(self, status: HTTPStatus) -> TooMuchError:

@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
-from queue import SimpleQueue
-from threading import Thread
 
 import structlog
 import uvloop
@@ -56,45 +54,26 @@ def run_dataflow(settings: Settings, index: int, total: int) -> None:
             "Run at most as many dataflow processes as there are partitions.",
         )
     start_http_server(settings.metrics_port + index, "127.0.0.1")
-    # A flow keeps its thread to itself: the partitions share nothing but this process.
-    ended: SimpleQueue[BaseException] = SimpleQueue()
-    for partition in partitions:
-        Thread(
-            target=_run_flow, args=(settings, partition, ended), name=f"flow-{partition}", daemon=True
-        ).start()
-    _log.info("dataflow runs", partitions=list(partitions))
-    # A flow has no end but a failure. It takes the process along, which is then started afresh.
-    raise ended.get()
-
-
-def _run_flow(settings: Settings, partition: int, ended: "SimpleQueue[BaseException]") -> None:
-    failure: BaseException = RuntimeError("a dataflow ended by itself")
-    try:
-        _run_partition(settings, partition)
-    except BaseException as error:  # noqa: BLE001 - raised by the main thread; a panic in Rust is no Exception
-        failure = error
-    ended.put(failure)
-
-
-def _run_partition(settings: Settings, partition: int) -> None:
     # Not at the top: a process carries the room that it runs, and no other.
-    from dataflows.run import DataflowOptions, run_dataflow  # noqa: PLC0415
+    from dataflows.run import DataflowOptions, run_dataflows  # noqa: PLC0415
 
-    options = DataflowOptions(
-        partition=partition,
-        open_log=partial(_open_log, settings),
-        postgres_dsn=postgres_dsn(settings),
-        clickhouse_url=settings.clickhouse_dsn,
-        folder=settings.data / "dataflow",
-        limits=settings.limits,
-        epoch=timedelta(seconds=settings.epoch_seconds),
-        grace_seconds=settings.rollup_grace_seconds,
-        breakdown_values=settings.breakdown_values,
-        dedup_days=settings.dedup_days,
-        max_rejected_ratio=settings.max_rejected_ratio,
-        geoip_file=settings.geoip_file,
+    _log.info("dataflow runs", partitions=list(partitions))
+    run_dataflows(
+        DataflowOptions(
+            partitions=tuple(partitions),
+            open_log=partial(_open_log, settings),
+            postgres_dsn=postgres_dsn(settings),
+            clickhouse_url=settings.clickhouse_dsn,
+            folder=settings.data / "dataflow",
+            limits=settings.limits,
+            epoch=timedelta(seconds=settings.epoch_seconds),
+            grace_seconds=settings.rollup_grace_seconds,
+            breakdown_values=settings.breakdown_values,
+            dedup_days=settings.dedup_days,
+            max_rejected_ratio=settings.max_rejected_ratio,
+            geoip_file=settings.geoip_file,
+        )
     )
-    run_dataflow(options)
 
 
 async def _serve_gateway(settings: Settings) -> None:

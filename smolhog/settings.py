@@ -93,7 +93,9 @@ class Settings(BaseSettings):
         "connections of each client count.",
     )
     max_connections_per_key: int = Field(
-        default=10_000, ge=1, description="WebSocket connections that one write key holds at once in a gateway."
+        default=10_000,
+        ge=1,
+        description="WebSocket connections that one write key holds at once in a gateway.",
     )
     max_events_per_second: int = Field(
         default=0,

@@ -35,9 +35,7 @@ def parse_instant(text: str | None, option: str) -> datetime | None:
     if text is None:
         return None
     try:
-        return parse_moment(
-            text, ZoneInfo("UTC"), datetime.now(UTC), field=option, ends=option == "--to"
-        )
+        return parse_moment(text, ZoneInfo("UTC"), datetime.now(UTC), field=option, ends=option == "--to")
     except InvalidParameter as error:
         raise SmolHogError(error.message) from error
 

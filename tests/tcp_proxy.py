@@ -190,7 +190,8 @@ class TcpProxy:
                 await writer.drain()
             writer.write_eof()
         except OSError:
-            return  # one side is gone; the other direction ends by its own
+            # One side is gone: the other hears of it as it would without a proxy.
+            _reset(writer)
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:

@@ -69,8 +69,7 @@ def batch(offset: int) -> StoredBatch:
 
 def flush(writer: BackgroundWriter) -> None:
     """Have everything written."""
-    writer.request_flush()
-    writer.wait_flushed()
+    writer.wait_flushed(writer.request_flush())
 
 
 def test_batches_arrive_in_order_and_together() -> None:
@@ -188,9 +187,9 @@ def test_close_during_a_pause_is_no_flush() -> None:
 
     with background(store, backoff=backoff) as writer:
         writer.put(batch(0))
-        writer.request_flush()
+        requested = writer.request_flush()
         assert pausing.wait(PATIENCE_SECONDS)
         writer.close()
         with pytest.raises(SinkUnavailable, match="closed"):
-            writer.wait_flushed()
+            writer.wait_flushed(requested)
     assert store.written == []

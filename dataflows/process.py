@@ -14,6 +14,8 @@ from event_log.port import Message
 from schemas.stored import CountedTo, StoredBatch
 from smolhog.metrics import EVENTS_DEDUPLICATED, EVENTS_PROCESSED, EVENTS_REJECTED
 
+EMIT_ALL_EVERY = timedelta(seconds=1)
+
 PipelineFactory = Callable[[RollupCounter], PartitionPipeline]
 
 
@@ -25,7 +27,8 @@ class ProcessLogic(StatefulBatchLogic[list[Message], StoredBatch, bytes]):
         pipeline: takes messages through the steps.
         rollups: the pipeline's open cells.
         sync: makes the dedup index survive a power cut; called before each snapshot.
-        emit_every: time between two emissions of rollups.
+        emit_every: time between two emissions of events' totals. Everything else, many times the rows,
+            is emitted every :data:`EMIT_ALL_EVERY`.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class ProcessLogic(StatefulBatchLogic[list[Message], StoredBatch, bytes]):
         self._sync = sync
         self._emit_every = emit_every
         self._next_emit = datetime.now(UTC) + emit_every
+        self._next_emit_all = self._next_emit
         self._next_offset = 0
 
     def on_batch(self, values: list[list[Message]]) -> tuple[list[StoredBatch], bool]:
@@ -53,10 +57,19 @@ class ProcessLogic(StatefulBatchLogic[list[Message], StoredBatch, bytes]):
         return batches, StatefulBatchLogic.RETAIN
 
     def on_notify(self) -> tuple[list[StoredBatch], bool]:
-        """Emit the cells that changed, and how far the log is counted."""
-        self._next_emit = datetime.now(UTC) + self._emit_every
+        """Emit what changed: the totals, or now and then everything."""
+        now = datetime.now(UTC)
+        self._next_emit = now + self._emit_every
         if not self._rollups.has_changes:
             return [], StatefulBatchLogic.RETAIN
+        if now >= self._next_emit_all:
+            self._next_emit_all = now + EMIT_ALL_EVERY
+            return self._emit_all()
+        totals = self._rollups.emit_totals()
+        batch = StoredBatch([], frozenset(), totals, self._next_offset, None)
+        return [batch] if totals else [], StatefulBatchLogic.RETAIN
+
+    def _emit_all(self) -> tuple[list[StoredBatch], bool]:
         rollups = self._rollups.emit()
         counted_to = CountedTo(self._partition, self._rollups.counted_to)
         batch = StoredBatch([], frozenset(), rollups, self._next_offset, None, counted_to)
@@ -64,7 +77,7 @@ class ProcessLogic(StatefulBatchLogic[list[Message], StoredBatch, bytes]):
 
     def on_eof(self) -> tuple[list[StoredBatch], bool]:
         """Emit the rest; a log does not end, but a test's does."""
-        return self.on_notify()
+        return self._emit_all()
 
     def notify_at(self) -> datetime | None:
         """Ask to be called for the next emission if there is something to emit."""

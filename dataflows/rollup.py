@@ -194,6 +194,21 @@ class RollupCounter:
             del self._groups[key]
         return rows
 
+    def emit_totals(self) -> list[RollupRow]:
+        """Return rows of what changed for events as such only: few rows, which a live chart waits for.
+
+        To be called between messages only; the rest, and how far the log is counted, waits for :meth:`emit`.
+        """
+        self.settle()
+        rows: list[RollupRow] = []
+        for key, dirty in list(self._dirty.items()):
+            totals = {cell for cell in dirty if cell[1] == TOTAL}
+            rows.extend(self._rows(key, totals))
+            dirty.difference_update(totals)
+            if not dirty:
+                del self._dirty[key]
+        return rows
+
     def snapshot(self) -> bytes:
         """Return all that a restart needs, for :class:`RollupCounter` to begin with.
 
@@ -261,6 +276,9 @@ class RollupCounter:
                 dirty.add((event, dimension, value))
 
     def _take_rows(self, key: _GroupKey) -> list[RollupRow]:
+        return self._rows(key, self._dirty.pop(key, set()))
+
+    def _rows(self, key: _GroupKey, cells: set[tuple[str, str, str]]) -> list[RollupRow]:
         group = self._groups[key]
         return [
             RollupRow(
@@ -270,7 +288,7 @@ class RollupCounter:
                 group.version,
                 group.cells[event][dimension][value],
             )
-            for event, dimension, value in self._dirty.pop(key, ())
+            for event, dimension, value in cells
         ]
 
 

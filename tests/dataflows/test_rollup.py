@@ -64,7 +64,7 @@ _closes = st.builds(Close, st.sampled_from([None, 1, 2]), _hours, _hours)
 _logs = st.lists(st.one_of(_messages, _messages, _messages, _closes), max_size=9)
 _moves = st.lists(
     st.one_of(
-        st.sampled_from(["emit", "snapshot", "go on"]),
+        st.sampled_from(["emit", "emit totals", "snapshot", "go on"]),
         st.tuples(st.just("crash"), st.integers(0, 5)),
     ),
     max_size=30,
@@ -119,6 +119,8 @@ def process(log: Log, moves: Moves, limit: int) -> Store:
         match next(todo, "go on"):
             case "emit":
                 store.insert(counter.emit())
+            case "emit totals":
+                store.insert(counter.emit_totals())
             case "snapshot":
                 snapshots.append((at, counter.snapshot()))
             case ("crash", back):

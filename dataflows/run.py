@@ -7,9 +7,7 @@ Everything that it keeps on disk lies in the partition's folder, so a partition 
 machine by moving its folder.
 """
 
-import fcntl
 import gc
-import os
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -38,6 +36,7 @@ from sinks.background import BackgroundWriter
 from sinks.clickhouse.writer import ClickHouseWriter
 from sinks.errors import PartitionOwned, SinkUnavailable
 from sinks.postgres.writer import PostgresWriter
+from smolhog.file_lock import FileLock, FileLocked
 
 _ITEM_BYTES = 1024**2
 _EPOCH_BYTES = 32 * 1024**2
@@ -89,7 +88,7 @@ def run_dataflows(options: DataflowOptions) -> None:
     # Nothing here makes reference cycles batch by batch; what was imported stays for good.
     gc.freeze()
     gc.set_threshold(100_000, 50, 50)
-    ended: SimpleQueue[Exception | None] = SimpleQueue()
+    ended: SimpleQueue[BaseException] = SimpleQueue()
     with BlockingLog(options.open_log) as log:
         log_id = log.log_id()
         clickhouse = BackgroundWriter(
@@ -101,8 +100,7 @@ def run_dataflows(options: DataflowOptions) -> None:
         for partition in options.partitions:
             arguments = (options, partition, log, log_id, clickhouse, ended)
             Thread(target=_run_flow, args=arguments, name=f"flow-{partition}", daemon=True).start()
-        failure = ended.get()
-        raise failure if failure is not None else RuntimeError("a dataflow ended by itself")
+        raise ended.get()
 
 
 def _run_flow(
@@ -111,14 +109,14 @@ def _run_flow(
     log: BlockingLog,
     log_id: int,
     clickhouse: BackgroundWriter,
-    ended: "SimpleQueue[Exception | None]",
+    ended: "SimpleQueue[BaseException]",
 ) -> None:
-    failure: Exception | None = None
+    failure: BaseException = RuntimeError("a dataflow ended by itself")
     folder = options.folder / f"{log_id}-{partition}"
     try:
         with _owned(folder):
             _run(options, partition, log, log_id, clickhouse, folder)
-    except Exception as error:  # noqa: BLE001 - handed to the main thread, which raises it
+    except BaseException as error:  # noqa: BLE001 - raised by the main thread; a panic in Rust is no Exception
         failure = error
     ended.put(failure)
 
@@ -198,15 +196,14 @@ def _position(postgres: PostgresWriter) -> int:
 def _owned(folder: Path) -> Iterator[None]:
     """Hold the partition's folder; the system lets go of it however this process ends."""
     folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise PartitionOwned(f"another process on this machine uses {folder}") from error
+        lock = FileLock(folder / "lock")
+    except FileLocked as error:
+        raise PartitionOwned(f"another process on this machine uses {folder} (pid {error.holder})") from error
+    try:
         yield
     finally:
-        os.close(descriptor)
+        lock.release()
 
 
 def _create_recovery_store(recovery: Path) -> None:

@@ -16,9 +16,10 @@ from typing import Self
 
 import structlog
 
-from event_log.errors import EventLogUnavailable
+from event_log.errors import EventLogRefused, EventLogUnavailable
 from event_log.port import EventLog, Message
 from event_log.sqlite import SQLiteEventLog
+from smolhog.file_lock import FileLock, FileLocked
 from smolhog.metrics import SPOOL_DRAINED, SPOOL_MESSAGES, SPOOLED
 
 _log = structlog.get_logger()
@@ -33,9 +34,12 @@ class SpooledEventLog:
     One process at a time may use a spool's folder.
     """
 
-    def __init__(self, open_broker: Callable[[], Awaitable[EventLog]], spool: SQLiteEventLog) -> None:
+    def __init__(
+        self, open_broker: Callable[[], Awaitable[EventLog]], spool: SQLiteEventLog, lock: FileLock
+    ) -> None:
         self._open_broker = open_broker
         self._spool = spool
+        self._lock = lock
         self._broker: EventLog | None = None
         self._opening = asyncio.Lock()
         self._pending = [0] * spool.partitions
@@ -62,13 +66,19 @@ class SpooledEventLog:
 
         Raises:
             EventLogUnavailable: the folder cannot be written.
+            EventLogRefused: another process uses the spool.
             EventLogCorrupt: the spool is damaged.
             PartitionCountMismatch: the spool is of a log with another number of partitions.
         """
         spool = await SQLiteEventLog.open(
             folder, partitions=partitions, capacity_bytes=capacity_bytes // partitions
         )
-        log = cls(open_broker, spool)
+        try:
+            lock = await asyncio.to_thread(FileLock, folder / "lock")
+        except FileLocked as error:
+            await spool.close()
+            raise EventLogRefused(f"another gateway (pid {error.holder}) uses the spool {folder}") from error
+        log = cls(open_broker, spool, lock)
         for partition in range(partitions):
             oldest = await spool.oldest(partition)
             log._pending[partition] = await spool.end(partition) - oldest
@@ -142,6 +152,7 @@ class SpooledEventLog:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._spool.close()
+        self._lock.release()
         if self._broker is not None:
             await self._broker.close()
 

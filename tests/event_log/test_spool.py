@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from event_log.errors import EventLogFull, EventLogUnavailable
+from event_log.errors import EventLogFull, EventLogRefused, EventLogUnavailable
 from event_log.rabbitmq import RabbitMQEventLog
 from event_log.spool import SpooledEventLog
 from smolhog.metrics import SPOOL_MESSAGES
@@ -123,6 +123,16 @@ async def test_it_starts_while_the_broker_is_away(
         proxy.restore()
         await drained(log)
     assert await in_the_broker(rabbitmq, log_prefix, 20) == numbered(0, 20)
+
+
+async def test_a_second_gateway_on_one_spool_is_refused(
+    rabbitmq: RabbitMQ, log_prefix: str, tmp_path: Path
+) -> None:
+    """Two processes that drain one spool would send everything twice."""
+    async with spooled(rabbitmq.url, log_prefix, tmp_path):
+        with pytest.raises(EventLogRefused, match="another gateway"):
+            async with spooled(rabbitmq.url, log_prefix, tmp_path):
+                pass
 
 
 async def test_a_full_spool_refuses_and_keeps_what_it_has(

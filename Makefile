@@ -39,6 +39,10 @@ test: lint rabbitmq ## Check everything that lint checks, then run all tests.
 bench: $(VENV)/.installed-dev ## Measure throughput and latency and write a report.
 	$(BIN)/python -m benchmarks $(ARGS)
 
+.PHONY: chaos
+chaos: $(VENV)/.installed-dev rabbitmq ## Break everything at random, hundreds of times, and balance what was sent with what is stored.
+	$(BIN)/python -m tests.chaos --runs 200 --log both --seed-from 1 --report docs/reliability.md $(ARGS)
+
 .PHONY: docs
 docs: $(VENV)/.installed-dev ## Write the reference pages that are made from the code.
 	$(BIN)/smolhog settings --markdown > docs/settings.md

@@ -12,6 +12,7 @@ import re
 from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from dataflows.dedup import DedupIndex, dedup_key, find_first, place_of
@@ -115,6 +116,7 @@ class PartitionPipeline:
             self.counts.received - before.received + unreadable,
             self.counts.refused - before.refused + unreadable,
         )
+        self._drop_repeated_refusals(messages, rejected)
         passed = find_first(self._index, keys, places)
         rows: dict[int, list[bytes]] = {message.offset: [] for message in messages}
         days: set[int] = set()
@@ -143,6 +145,22 @@ class PartitionPipeline:
             next_offset=messages[-1].offset + 1,
             log_time=log_time,
         )
+
+    def _drop_repeated_refusals(
+        self, messages: list[Message], rejected: dict[int, list[StoredRejection]]
+    ) -> None:
+        """Keep the rejected events of each message once.
+
+        The log holds a message twice where the append was stored but its confirmation lost. Good events
+        are known by their ids; a rejected one may have none, but the message is the same to the byte.
+        """
+        refused = [message for message in messages if rejected[message.offset]]
+        # No project has number 0.
+        keys = [dedup_key(0, blake2b(message.body, digest_size=16).digest()) for message in refused]
+        places = [place_of(message.offset, 0) for message in refused]
+        for message, is_first in zip(refused, find_first(self._index, keys, places), strict=True):
+            if not is_first:
+                rejected[message.offset].clear()
 
     def _decode(
         self,

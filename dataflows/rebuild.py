@@ -17,7 +17,7 @@ first has written is older than that, and is replaced like all else.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import uuid4
@@ -56,6 +56,11 @@ class Closing:
     log_id: int
     ends: list[int]
 
+    @property
+    def positions(self) -> Positions:
+        """The same, as positions."""
+        return {LogPartition(self.log_id, partition): end for partition, end in enumerate(self.ends)}
+
 
 @dataclass(slots=True)
 class RebuildReport:
@@ -67,19 +72,21 @@ class RebuildReport:
     columnar_events: int = 0
 
 
-async def append_closing(log: EventLog, project_id: int | None, hours: HourRange) -> Closing:
-    """Have all dataflows close their groups of a time; returns where, which is before they have done so.
-
-    Raises:
-        EventLogUnavailable: the log cannot be written or read now. Nothing was changed.
-    """
+async def _append_closing(
+    open_log: Callable[[], Awaitable[EventLog]], project_id: int | None, hours: HourRange
+) -> Closing:
+    """Have all dataflows close their groups of a time; returns where, which is before they have done so."""
+    log = await open_log()
     control = CloseGroups(str(uuid4()), project_id, hours.begin, hours.end)
     body = encode_controls([control])
     ends = []
-    for partition in range(log.partitions):
-        begin = await log.end(partition)
-        await log.append(partition, body)
-        ends.append(await _find(log, partition, begin, control.control_id))
+    try:
+        for partition in range(log.partitions):
+            begin = await log.end(partition)
+            await log.append(partition, body)
+            ends.append(await _find(log, partition, begin, control.control_id))
+    finally:
+        await log.close()
     return Closing(log.log_id, ends)
 
 
@@ -101,9 +108,9 @@ async def _find(log: EventLog, partition: int, begin: int, control_id: str) -> i
     raise EventLogUnavailable(f"partition {partition} ended")
 
 
-def rebuild_hours(
+def rebuild(
     stores: Stores,
-    closing: Closing,
+    open_log: Callable[[], Awaitable[EventLog]],
     hours: HourRange,
     project_id: int | None,
     *,
@@ -112,23 +119,26 @@ def rebuild_hours(
     wait_seconds: float = 120.0,
     on_progress: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> RebuildReport:
-    """Replace the rollups of a time, once the dataflows have come past ``closing``.
+    """Replace the rollups of a time.
 
     Args:
         stores: where raw events and rollups are.
-        closing: what :func:`append_closing` returned for the same time and project.
+        open_log: opens the event log that the dataflows read.
         hours: which time.
         project_id: whose; ``None`` for all.
         values: values of a dimension that are told apart.
         columnar: also add missing events to the columnar copy, and what is derived from it.
-        wait_seconds: how long to wait for the dataflows.
+        wait_seconds: how long to wait for the dataflows to close their groups.
         on_progress: told how many days are done, of how many.
 
     Raises:
-        DataflowStandsStill: a dataflow did not come that far in time. Nothing was changed.
+        DataflowStandsStill: a dataflow did not come far enough in time. No number was changed.
         RebuildRuns: another rebuild is under way.
+        EventLogError: the log cannot be used. No number was changed.
     """
+    # Over the control message, too: of two rebuilds, the one whose message is later has to be last.
     with _only_rebuild(stores.postgres):
+        closing = asyncio.run(_append_closing(open_log, project_id, hours))
         _wait_past(stores, closing, wait_seconds)
         old = Superseded(stores.clickhouse, project_id, closing.log_id, closing.ends)
         report = RebuildReport()
@@ -136,9 +146,7 @@ def rebuild_hours(
         for done, chunk in enumerate(chunks):
             on_progress(done, len(chunks))
             if columnar:
-                report.columnar_events += refill_columns(
-                    stores, chunk, project_id, closing.log_id, closing.ends
-                )
+                report.columnar_events += refill_columns(stores, chunk, project_id, closing.positions)
             raw = read_raw(stores.postgres, chunk, project_id, closing.log_id, closing.ends)
             counted = set()
             for hour in count_hours(raw, closing.ends, values):
@@ -151,9 +159,7 @@ def rebuild_hours(
     return report
 
 
-def _replace(
-    stores: Stores, old: Superseded, hour: HourOfCells, log_id: int, report: RebuildReport
-) -> None:
+def _replace(stores: Stores, old: Superseded, hour: HourOfCells, log_id: int, report: RebuildReport) -> None:
     rows = hour.rows()
     for interval, table in ROLLUP_TABLES.items():
         new = [format_rollup_row(row, log_id) for row in rows if row.key.interval == interval]
@@ -178,9 +184,7 @@ def _sweep(stores: Stores, old: Superseded, hours: HourRange, closing: Closing) 
 
 
 def _wait_past(stores: Stores, closing: Closing, wait_seconds: float) -> None:
-    target: Positions = {
-        LogPartition(closing.log_id, partition): end + 1 for partition, end in enumerate(closing.ends)
-    }
+    target = {place: end + 1 for place, end in closing.positions.items()}
     deadline = time.monotonic() + wait_seconds
     while missing := behind(read_stored(stores.postgres), target) or behind(
         read_counted(stores.clickhouse), target

@@ -51,7 +51,7 @@ def decode_first_sdk(
     Raises:
         FrameError: the body cannot be read as a whole.
     """
-    batch: DecodedBatch = decode_exactly(data, _Head, limits, new_id, partial(_to_native, project_id))
+    batch: DecodedBatch = decode_exactly(data, _Head, limits, new_id, partial(to_native, project_id))
     return batch
 
 
@@ -63,7 +63,8 @@ def answer_of(batch: DecodedBatch) -> FirstSdkAnswer:
     return FirstSdkAnswer("success", taken, message)
 
 
-def _to_native(project_id: int, event: dict[str, Any]) -> dict[str, Any] | Rejection:
+def to_native(project_id: int, event: dict[str, Any]) -> dict[str, Any] | Rejection:
+    """Turn one event of this protocol into the native shape."""
     for old, new in (("event_name", "event"), ("user_id", "distinct_id")):
         if event.get(old) is None:
             return Rejection(RejectReason.INVALID_FIELD, f"{old} is missing")

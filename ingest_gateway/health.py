@@ -34,14 +34,21 @@ class Health:
         """``GET /health/live``: the process answers."""
         return JSONResponse({"status": "ok"})
 
-    async def ready(self, _request: Request) -> Response:
+    async def ready(self, request: Request) -> Response:
         """``GET /health/ready``: 200 if events can be taken, else 503 and which part is to blame."""
         parts = {
             "event_log": await self._look_at_log(),
             "keys": "ok" if self._keys_ready() else "no keys are loaded yet",
         }
         is_ready = all(state == "ok" for state in parts.values())
+        if not self._is_insider(request):
+            # Why something is away may name machines that are nobody else's business.
+            parts = {part: "ok" if state == "ok" else "not ok" for part, state in parts.items()}
         return JSONResponse({"ready": is_ready, "parts": parts}, 200 if is_ready else 503)
+
+    def _is_insider(self, request: Request) -> bool:
+        address = request.client.host if request.client is not None else None
+        return is_insider(address, request.headers, self._metrics_token)
 
     async def _look_at_log(self) -> str:
         try:
@@ -55,7 +62,6 @@ class Health:
 
     async def metrics(self, request: Request) -> Response:
         """``GET /metrics`` for Prometheus: to this machine, or with the token."""
-        address = request.client.host if request.client is not None else None
-        if not is_insider(address, request.headers, self._metrics_token):
+        if not self._is_insider(request):
             return JSONResponse({"code": "forbidden", "message": OUTSIDER}, 403)
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -79,6 +79,9 @@ class Close:
 
 Action = Authorise | Send | Store | Close
 
+_LONGEST_SDK = 100
+"""Characters of an SDK's name that get into the log."""
+
 _encode_json = msgspec.json.Encoder().encode
 _encode_packed = msgspec.msgpack.Encoder().encode
 
@@ -123,7 +126,7 @@ class Session:
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             return self._fail(Refusal.PROTOCOL_ERROR, f"the first frame must be hello: {error}")
         self._encoding = hello.encoding
-        self.sdk = hello.sdk
+        self.sdk = hello.sdk[:_LONGEST_SDK] if hello.sdk is not None else None
         return [Authorise(self._header_secret if self._header_secret is not None else hello.key)]
 
     def _receive_frame(self, data: bytes, *, packed: bool) -> list[Action]:

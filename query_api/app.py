@@ -22,10 +22,19 @@ from query_api.authorisation import HEADER_OF_FIRST_SDK, project_of
 from query_api.columns import Columns, QueryLimits
 from query_api.errors import QueryApiError, StoreUnavailable
 from query_api.freshness import Freshness
-from query_api.models import Answer, EventsParameters, StatsParameters, TrendsParameters, json_of
+from query_api.models import (
+    Answer,
+    EventsParameters,
+    RejectedParameters,
+    StatsParameters,
+    TrendsParameters,
+    json_of,
+)
 from query_api.newest import read_newest
 from query_api.openapi import openapi_document
 from query_api.parameters import parse_parameters
+from query_api.protection import ProtectiveHeaders, operators_only
+from query_api.rejected import read_rejected
 from query_api.totals import read_totals
 from query_api.trends import read_trends
 from smolhog.metrics import QUERIES_REFUSED, QUERY_SECONDS
@@ -43,6 +52,7 @@ def create_app(
     cors_origins: tuple[str, ...] = ("*",),
     limits: QueryLimits | None = None,
     keys_known: Callable[[], bool] = lambda: True,
+    metrics_token: str | None = None,
     now: Callable[[], datetime] = _utc_now,
 ) -> Starlette:
     """Build the application. It connects to the stores when it is asked, so they may be away now.
@@ -54,6 +64,7 @@ def create_app(
         cors_origins: pages of these origins may ask; ``*`` for all.
         limits: what one question may take.
         keys_known: whether ``keys`` has been loaded; until then the API is not ready.
+        metrics_token: opens ``/metrics`` and ``/openapi.json`` to other machines.
         now: the clock, aware.
     """
     rooms = _Rooms(
@@ -76,22 +87,24 @@ def create_app(
                     ("stats", rooms.stats),
                     ("events", rooms.events),
                     ("trends", rooms.trends),
+                    ("rejected", rooms.rejected),
                 )
                 for prefix in ("", "/api")
             ),
             Route("/health/live", _live, methods=["GET"]),
             Route("/health/ready", rooms.ready, methods=["GET"]),
-            Route("/metrics", _metrics, methods=["GET"]),
-            Route("/openapi.json", _openapi, methods=["GET"]),
+            Route("/metrics", operators_only(_metrics, metrics_token), methods=["GET"]),
+            Route("/openapi.json", operators_only(_openapi, metrics_token), methods=["GET"]),
         ],
         middleware=[
+            Middleware(ProtectiveHeaders),
             Middleware(
                 CORSMiddleware,
                 allow_origins=list(cors_origins),
                 allow_methods=["GET"],
                 allow_headers=["authorization", HEADER_OF_FIRST_SDK],
                 expose_headers=["retry-after"],
-            )
+            ),
         ],
         exception_handlers=error_handlers(),
     )
@@ -130,6 +143,11 @@ class _Rooms:
         asked = parse_parameters(TrendsParameters, request.query_params.multi_items())
         as_of = await self.freshness.as_of()
         return await read_trends(self.columns, project_id, asked, self._now(), as_of)
+
+    async def rejected(self, request: Request) -> Answer:
+        project_id = project_of(request.headers, self._keys)
+        asked = parse_parameters(RejectedParameters, request.query_params.multi_items())
+        return await read_rejected(self.freshness, project_id, asked, self._now())
 
     async def ready(self, _: Request) -> Response:
         clickhouse, postgres = await asyncio.gather(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from projects.keys import KeyKind, KeyRing
-from query_api.errors import Unauthorized, WriteKeyGiven
+from query_api.errors import OriginRefused, Unauthorized, WriteKeyGiven
 
 HEADER_OF_FIRST_SDK = "smolhog-api-key"
 
@@ -18,6 +18,7 @@ def project_of(headers: Mapping[str, str], keys: KeyRing) -> int:
     Raises:
         Unauthorized: there is no key, or nobody knows it.
         WriteKeyGiven: it is a write key.
+        OriginRefused: it is for other web origins.
     """
     scheme, _, bearer = headers.get("authorization", "").partition(" ")
     secret = bearer.strip() if scheme.lower() == "bearer" else headers.get(HEADER_OF_FIRST_SDK, "").strip()
@@ -25,6 +26,8 @@ def project_of(headers: Mapping[str, str], keys: KeyRing) -> int:
         raise Unauthorized("give a read key, as in `Authorization: Bearer sh_r_…`")
     key = keys.find(secret, KeyKind.READ)
     if key is not None:
+        if not key.allows(headers.get("origin")):
+            raise OriginRefused("this read key is for pages of other origins; `smolhog keys list` shows them")
         return key.project_id
     if keys.find(secret, KeyKind.WRITE) is not None:
         raise WriteKeyGiven("this is a write key, which can only send events; use a read key (sh_r_…)")

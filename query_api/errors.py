@@ -7,6 +7,8 @@
     |   |-- InvalidParameter     400  a parameter is unknown, malformed or out of range
     |   |-- Unauthorized         401  no key, or one that nobody knows (any more)
     |   |-- WriteKeyGiven        403  a key that may only send
+    |   |-- OriginRefused        403  a key for other web origins than the page's that asks
+    |   |-- OperatorsOnly        403  what is for this machine or for the metrics token
     |   `-- QueryTooExpensive    422  the answer takes more time or memory than one query may
     `-- StoreUnavailable         503  retryable: a store is away or overloaded
 """
@@ -57,6 +59,20 @@ class WriteKeyGiven(RequestError):
 
     status = 403
     code = "write_key_given"
+
+
+class OriginRefused(RequestError):
+    """The key is live, but for other web origins than the one that the request came from."""
+
+    status = 403
+    code = "origin_refused"
+
+
+class OperatorsOnly(RequestError):
+    """What was asked for is for operators."""
+
+    status = 403
+    code = "operators_only"
 
 
 class QueryTooExpensive(RequestError):

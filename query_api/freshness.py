@@ -1,6 +1,8 @@
-"""How fresh an answer is."""
+"""How fresh an answer is, and whatever else PostgreSQL knows."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import psycopg
 import structlog
@@ -49,20 +51,21 @@ class Freshness:
         Raises:
             StoreUnavailable: PostgreSQL is away.
         """
-        row = await self._row(NEWEST_LOG_TIME)
-        newest: datetime | None = row[0]
+        ((newest,),) = await self.rows(NEWEST_LOG_TIME)
         return None if newest is None else newest.astimezone(UTC)
 
     async def check(self) -> None:
         """Ask PostgreSQL for a sign of life; raises like :meth:`as_of`."""
-        await self._row(STORES_ALIVE)
+        await self.rows(STORES_ALIVE)
 
-    async def _row(self, statement: "str") -> tuple[datetime | None, ...]:
+    async def rows(
+        self, statement: str, parameters: Mapping[str, Any] | None = None
+    ) -> list[tuple[Any, ...]]:
+        """Run a constant statement in PostgreSQL; raises like :meth:`as_of`."""
         try:
             async with self._pool.connection() as connection:
-                cursor = await connection.execute(statement.encode())
-                row = await cursor.fetchone()
+                cursor = await connection.execute(statement.encode(), parameters)
+                return await cursor.fetchall()
         except (psycopg.Error, PoolTimeout) as error:
             _log.warning("postgres away", error=str(error).strip().partition("\n")[0])
             raise StoreUnavailable("the database does not answer right now; try again in a moment") from error
-        return (None,) if row is None else row

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from query_api.buckets import Interval
 from query_api.plan import Exactness, Measure, Source
 from schemas.limits import DEFAULT_LIMITS
+from schemas.reasons import RejectReason
 
 _NAME = DEFAULT_LIMITS.name_length
 
@@ -37,6 +38,28 @@ class EventsParameters(Parameters):
         max_length=64,
         description="Go on where an answer stopped: its `next`.",
         examples=["1767268800000000.0190a6e0-7c1d-7000-8000-0123456789ab"],
+    )
+
+
+class RejectedParameters(Parameters):
+    """Which of the rejected events."""
+
+    limit: int = Field(default=20, ge=1, le=100, description="Most events in the answer.", examples=[20])
+    before: int | None = Field(
+        default=None, ge=1, le=2**63 - 1, description="Go on where an answer stopped: its `next`."
+    )
+    reason: RejectReason | None = Field(
+        default=None, description="Only those refused for this.", examples=["event_too_large"]
+    )
+    from_: str | None = Field(
+        default=None,
+        alias="from",
+        max_length=64,
+        description="Arrived then or later: RFC 3339 with an offset, a date (UTC), or how long ago: `-24h`, `-7d`.",
+        examples=["-24h"],
+    )
+    to: str | None = Field(
+        default=None, max_length=64, description="Arrived before, in the same forms; a date includes its day."
     )
 
 
@@ -138,6 +161,33 @@ class EventsAnswer(Answer):
     events: list[StoredEvent]
     next: str | None = Field(
         description="Give it as `before` to go on with older events; null when there are none."
+    )
+    as_of: datetime | None = _AS_OF
+
+
+class RejectedEvent(Answer):
+    """An event that was not stored, and why."""
+
+    number: int
+    received_at: datetime
+    reason: RejectReason
+    message: str
+    event_id: str | None = Field(description="As it was sent; null where there was none or it is not known.")
+    source: str | None = Field(description="The protocol that it came by.", examples=["ws.v1"])
+    rejected_by: str = Field(description="`gateway` or `dataflow`.")
+    replayed_at: datetime | None = Field(description="When it was sent again after a fix; null: never.")
+    payload: str = Field(description="What came, up to 64 KiB; bytes that are not UTF-8 stand as U+FFFD.")
+    payload_base64: str | None = Field(
+        description="The bytes themselves; null where `payload` is all of them."
+    )
+
+
+class RejectedAnswer(Answer):
+    """Rejected events, the newest first."""
+
+    rejected: list[RejectedEvent]
+    next: int | None = Field(
+        description="Give it as `before` to go on with older ones; null when there are none."
     )
     as_of: datetime | None = _AS_OF
 

@@ -10,6 +10,8 @@ from query_api.models import (
     EventsAnswer,
     EventsParameters,
     Parameters,
+    RejectedAnswer,
+    RejectedParameters,
     Schema,
     StatsAnswer,
     StatsParameters,
@@ -21,6 +23,13 @@ _ROUTES: tuple[tuple[str, str, str, type[Parameters], type[BaseModel]], ...] = (
     ("/analytics/stats", "stats", "Totals of the project", StatsParameters, StatsAnswer),
     ("/analytics/events", "events", "The newest events, newest first", EventsParameters, EventsAnswer),
     ("/analytics/trends", "trends", "Events or users over time", TrendsParameters, TrendsAnswer),
+    (
+        "/analytics/rejected",
+        "rejected",
+        "Events that were refused, and why",
+        RejectedParameters,
+        RejectedAnswer,
+    ),
 )
 _ERRORS = {
     "400": "A parameter is unknown, malformed or out of range; `field` names it.",
@@ -100,8 +109,10 @@ def _parameters(model: type[Parameters]) -> list[Schema]:
 
 
 def _inlined(described: Schema, definitions: dict[str, Any]) -> Schema:
-    """Put an enumeration where a parameter refers to it; nothing else here is nested."""
+    """Put an enumeration where a parameter, or one of the forms it may have, refers to it."""
     inlined = dict(described)
+    if "anyOf" in inlined:
+        inlined["anyOf"] = [_inlined(form, definitions) for form in inlined["anyOf"]]
     reference = inlined.pop("$ref", None)
     if reference is not None:
         inlined = {**definitions[reference.rpartition("/")[2]], **inlined}

@@ -14,6 +14,7 @@ import uvicorn
 from projects.keys import KeyRing
 from query_api.app import create_app
 from query_api.columns import QueryLimits
+from smolhog.guard import Guard
 
 _log = structlog.get_logger()
 # A question ends within the time limit of one query; then nobody is left waiting.
@@ -31,6 +32,8 @@ async def serve(
     cors_origins: tuple[str, ...] = ("*",),
     limits: QueryLimits | None = None,
     keys_known: Callable[[], bool] = lambda: True,
+    metrics_token: str | None = None,
+    guard: Guard | None = None,
     port_file: Path | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM, then answer the questions that are open and return.
@@ -44,6 +47,8 @@ async def serve(
         cors_origins: likewise.
         limits: likewise.
         keys_known: likewise.
+        metrics_token: likewise.
+        guard: bounds of the connections.
         port_file: gets the port once connections are taken.
 
     Raises:
@@ -56,6 +61,7 @@ async def serve(
         cors_origins=cors_origins,
         limits=limits,
         keys_known=keys_known,
+        metrics_token=metrics_token,
     )
     with _listen(host, port) as listener:
         bound: int = listener.getsockname()[1]
@@ -66,10 +72,8 @@ async def serve(
         server = _Server(
             uvicorn.Config(
                 app,
-                access_log=False,
-                log_config=None,
-                server_header=False,
                 timeout_graceful_shutdown=_GRACE_SECONDS,
+                **(guard or Guard()).uvicorn_options(),
             )
         )
         await server.serve(sockets=[listener])

@@ -135,6 +135,8 @@ class BackgroundWriter:
                         self._pause_seconds,
                     )
         except BaseException as error:  # noqa: BLE001 - raised in the thread that hands batches over
+            # Said here, too: of two flows of a process that fail together, Bytewax mixes the errors up.
+            _log.error("store writer ended", store=self._name, error=repr(error))
             with self._changed:
                 self._error = error
                 self._changed.notify_all()

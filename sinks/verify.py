@@ -65,6 +65,8 @@ class Verification:
     """Raw events that were compared."""
     differences: list[Difference] = field(default_factory=list)
     lags: list[Lag] = field(default_factory=list)
+    left_out: int = 0
+    """Buckets whose breakdowns were not compared, since they were written to meanwhile."""
 
     @property
     def difference(self) -> int:

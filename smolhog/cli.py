@@ -9,6 +9,7 @@ from smolhog.commands_about import settings_command, version_command
 from smolhog.commands_doctor import doctor_command
 from smolhog.commands_import import import_command
 from smolhog.commands_keys import keys_app, projects_app
+from smolhog.commands_rejected import rejected_app
 from smolhog.commands_run import (
     dataflow_command,
     demo_command,
@@ -17,6 +18,7 @@ from smolhog.commands_run import (
     query_api_command,
     up_command,
 )
+from smolhog.commands_verify import rebuild_command, verify_command
 from smolhog.errors import SmolHogError
 from smolhog.reference import commands_page
 from smolhog.terminal import print_error
@@ -38,8 +40,13 @@ app.command("import", epilog="Example: smolhog import clicks.csv --key sh_w_… 
 )
 app.add_typer(projects_app, name="projects")
 app.add_typer(keys_app, name="keys")
+app.add_typer(rejected_app, name="rejected")
 app.command("doctor", epilog="Example: smolhog doctor --json")(doctor_command)
 app.command("migrate", epilog="Example: smolhog migrate --wait 60")(migrate_command)
+app.command("verify", epilog="Example: smolhog verify --project shop --from -7d")(verify_command)
+app.command("rebuild", epilog="Example: smolhog rebuild --from 2026-01-31T12:00:00Z --to now")(
+    rebuild_command
+)
 app.command("version")(version_command)
 
 app.command("gateway", hidden=True)(gateway_command)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from sinks.verify import Difference, Verification
 from smolhog.errors import SmolHogError
@@ -142,7 +142,14 @@ def _progress(words: str) -> Iterator[Callable[[int, int], None]]:
 
 def _print_verification(found: Verification) -> None:
     if found.differences:
-        table = Table("table", "project", "event", "bucket", "property", "raw", "stored", "difference")
+        table = Table(
+            Column("table", no_wrap=True),
+            "project",
+            "event",
+            "bucket",
+            "property",
+            *(Column(name, justify="right", no_wrap=True) for name in ("raw", "stored", "difference")),
+        )
         for difference in found.differences[:SHOWN]:
             table.add_row(*map(escape, _cells(difference)))
         OUT.print(table)
@@ -153,6 +160,8 @@ def _print_verification(found: Verification) -> None:
         f"{found.raw_events:,} raw events compared; {len(found.differences):,} cells differ, "
         f"by {found.difference:,} in all."
     )
+    if found.left_out:
+        OUT.print(f"{found.left_out:,} buckets were written to meanwhile: only their totals were compared.")
     for lag in found.lags:
         ERR.print(
             f"Partition {lag.partition}: the rollups had come to offset {lag.counted} of {lag.stored} and stood "
@@ -162,7 +171,7 @@ def _print_verification(found: Verification) -> None:
 
 
 def _cells(found: Difference) -> tuple[str, ...]:
-    breakdown = f"{found.dimension} = {found.value}" if found.dimension else ""
+    breakdown = f"{found.dimension} = {found.value or '(all values)'}" if found.dimension else ""
     return (
         found.table,
         str(found.project_id),
@@ -182,5 +191,6 @@ def _as_json(found: Verification) -> dict[str, object]:
         "raw_events": found.raw_events,
         "difference": found.difference,
         "cells": [{**cell._asdict(), "bucket": format_hour(cell.bucket)} for cell in found.differences],
+        "left_out": found.left_out,
         "lags": [lag._asdict() for lag in found.lags],
     }

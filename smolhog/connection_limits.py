@@ -13,6 +13,8 @@ class ConnectionLimits:
     per_address: int = 5_000
     per_key: int = 10_000
     """WebSocket sessions that one write key has open."""
+    unfinished_bytes: int = 256 * 1024**2
+    """Of bodies and messages that are not handled yet, over all connections."""
 
 
 class Tally:
@@ -47,8 +49,31 @@ class Tally:
         return len(self._held)
 
 
+class ByteBudget:
+    """Memory that clients fill, over all connections.
+
+    Args:
+        most: bytes at once.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self.held = 0
+
+    def hold(self, size: int) -> bool:
+        """Count bytes that came, unless there is no room; says which."""
+        if self.held + size > self._most:
+            return False
+        self.held += size
+        return True
+
+    def release(self, size: int) -> None:
+        """Give the room of bytes back that were held."""
+        self.held -= size
+
+
 class Doorkeeper:
-    """Lets connections in.
+    """Lets connections in, and their bytes.
 
     Args:
         limits: most connections.
@@ -57,6 +82,7 @@ class Doorkeeper:
     """
 
     def __init__(self, limits: ConnectionLimits, is_exempt: Callable[[str], bool] | None = None) -> None:
+        self.unfinished = ByteBudget(limits.unfinished_bytes)
         self._overall = Tally(limits.overall)
         self._addresses = Tally(limits.per_address)
         self._is_exempt = is_exempt or _nobody

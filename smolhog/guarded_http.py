@@ -4,9 +4,9 @@ import asyncio
 import json
 from asyncio import TimerHandle
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from smolhog.connection_limits import Doorkeeper
 from smolhog.patience import Patience
@@ -46,6 +46,7 @@ class GuardedHttp(HttpToolsProtocol):
         self._in_request = False
         self._unparsed = 0
         self._header_bytes = 0
+        self._held = 0
         self._deadline: TimerHandle | None = None
         self._stall: TimerHandle | None = None
         self._abort: TimerHandle | None = None
@@ -55,10 +56,9 @@ class GuardedHttp(HttpToolsProtocol):
     def _address(self) -> str | None:
         return self.client[0] if self.client is not None else None
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:  # type: ignore[override] # as uvicorn's own
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Let the connection in, or answer 503 and close."""
-        assert isinstance(transport, asyncio.Transport)
-        super().connection_made(transport)
+        super().connection_made(cast("asyncio.Transport", transport))
         self._is_inside = self._doorkeeper.enter(self._address)
         if not self._is_inside:
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE)
@@ -68,6 +68,7 @@ class GuardedHttp(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Count the connection out."""
         self._leave()
+        self._release()
         self._clear_deadline()
         self._clear_stall()
         if self._abort is not None:
@@ -121,7 +122,17 @@ class GuardedHttp(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """Take a part of the body."""
         self._unparsed = 0
+        # What nobody is going to read is dropped by uvicorn.
+        if not self.cycle.response_complete:
+            if not self._doorkeeper.unfinished.hold(len(body)):
+                raise self._too_much(HTTPStatus.SERVICE_UNAVAILABLE)
+            self._held += len(body)
         super().on_body(body)
+
+    def on_response_complete(self) -> None:
+        """Forget the body of what has been answered."""
+        self._release()
+        super().on_response_complete()
 
     def on_message_complete(self) -> None:
         """A request has been read."""
@@ -158,7 +169,9 @@ class GuardedHttp(HttpToolsProtocol):
     def _refuse(self, status: HTTPStatus) -> None:
         """Answer with a status of our own and close; an answer that is under way is cut off."""
         self._clear_deadline()
-        if self.cycle is None or self.cycle.response_complete:
+        # None before the first request, whatever uvicorn's annotation says.
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        if cycle is None or cycle.response_complete:
             body = json.dumps({"code": status.name.lower(), "message": status.phrase}).encode()
             retry = b"retry-after: 1\r\n" if status is HTTPStatus.SERVICE_UNAVAILABLE else b""
             self.transport.write(
@@ -177,6 +190,10 @@ class GuardedHttp(HttpToolsProtocol):
         if self._is_inside:
             self._is_inside = False
             self._doorkeeper.leave(self._address)
+
+    def _release(self) -> None:
+        self._doorkeeper.unfinished.release(self._held)
+        self._held = 0
 
     def _set_deadline(self, seconds: float) -> None:
         self._clear_deadline()

@@ -25,6 +25,7 @@ class GuardedWebSocket(WebSocketsSansIOProtocol):
         self._doorkeeper = doorkeeper
         self._patience = patience
         self._is_inside = False
+        self._held = 0
         self._stall: TimerHandle | None = None
         self._abort: TimerHandle | None = None
 
@@ -43,10 +44,19 @@ class GuardedWebSocket(WebSocketsSansIOProtocol):
         if self._is_inside:
             self._is_inside = False
             self._doorkeeper.leave(self._address)
+        self._release()
         self._clear_stall()
         if self._abort is not None:
             self._abort.cancel()
         super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came, as long as all connections together do not hold too much of what is unfinished."""
+        if not self._doorkeeper.unfinished.hold(len(data)):
+            self._fail("the server holds too much", CloseCode.TRY_AGAIN_LATER)
+            return
+        self._held += len(data)
+        super().data_received(data)
 
     def handle_cont(self, event: Frame) -> None:
         """Take a fragment of a message; empty ones are free of charge for whoever sends them."""
@@ -62,6 +72,11 @@ class GuardedWebSocket(WebSocketsSansIOProtocol):
             return
         super().send_receive_event_to_app()
 
+    def handle_ping(self) -> None:
+        """Answer; uvicorn has nothing more to do with a ping."""
+        super().handle_ping()
+        self._release_if_idle()
+
     def handle_parser_exception(self) -> None:
         """End a connection that is not of the protocol, also where its handshake was not."""
         if self.conn.close_sent is not None:
@@ -73,6 +88,7 @@ class GuardedWebSocket(WebSocketsSansIOProtocol):
     async def receive(self) -> Any:
         """Return the next message. Whoever does not read is not read from either."""
         message = await super().receive()
+        self._release_if_idle()
         if not self.writable.is_set() and not self.transport.is_closing():
             self.transport.pause_reading()
         return message
@@ -102,11 +118,20 @@ class GuardedWebSocket(WebSocketsSansIOProtocol):
         super().on_task_complete(task)
         self._abort_later()
 
-    def _fail(self, reason: str) -> None:
-        if self.close_sent:
+    def _release_if_idle(self) -> None:
+        """Forget what was received once all of it has been handed over; the start of a message may stay uncounted."""
+        if self.queue.empty() and not self.frames:
+            self._release()
+
+    def _release(self) -> None:
+        self._doorkeeper.unfinished.release(self._held)
+        self._held = 0
+
+    def _fail(self, reason: str, code: CloseCode = CloseCode.POLICY_VIOLATION) -> None:
+        if self.close_sent or self.transport.is_closing():
             return
         self.frames = []
-        self.conn.fail(CloseCode.POLICY_VIOLATION, reason)
+        self.conn.fail(code, reason)
         super().handle_parser_exception()
         self._abort_later()
 

@@ -1,9 +1,27 @@
-"""Structured logs: JSON lines for machines, colours for a person at a terminal."""
+"""Structured logs: JSON lines for machines, colours for a person at a terminal. Never a secret."""
 
 import logging
+import re
 import sys
 
 import structlog
+
+# A key keeps its kind; what a URL holds between user and host goes.
+_KEY = re.compile(r"sh_([wr])_[0-9A-Za-z]{8,}")
+_PASSWORD = re.compile(r"(://[^\s:/@]*):[^\s/@]+@")
+
+
+class RedactingFormatter(structlog.stdlib.ProcessorFormatter):
+    """Takes keys and passwords out of finished lines, whoever wrote them and wherever they stand."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return one line, or several with a traceback."""
+        return redacted(super().format(record))
+
+
+def redacted(text: str) -> str:
+    """Return a text without the secrets that it may hold."""
+    return _PASSWORD.sub(r"\1:[hidden]@", _KEY.sub(r"sh_\1_[hidden]", text))
 
 
 def configure_logs(level: str, *, as_json: bool | None = None, process: str) -> None:
@@ -26,7 +44,8 @@ def configure_logs(level: str, *, as_json: bool | None = None, process: str) -> 
         shared.append(structlog.processors.format_exc_info)
         renderer = structlog.processors.JSONRenderer()
     else:
-        renderer = structlog.dev.ConsoleRenderer()
+        # The pretty tracebacks show local variables, and those hold keys.
+        renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     threshold = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -37,7 +56,7 @@ def configure_logs(level: str, *, as_json: bool | None = None, process: str) -> 
     structlog.contextvars.bind_contextvars(process=process)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
+        RedactingFormatter(
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
             foreign_pre_chain=shared,
         )
@@ -46,5 +65,6 @@ def configure_logs(level: str, *, as_json: bool | None = None, process: str) -> 
     root.handlers[:] = [handler]
     root.setLevel(threshold)
     # One line a request is more than a line a batch; the metrics count requests.
-    for chatty in ("uvicorn.access", "aiormq", "aio_pika", "httpx", "urllib3"):
+    # uvicorn.error is also where WebSocket frames are written out, and the query string of their handshake.
+    for chatty in ("uvicorn.access", "uvicorn.error", "aiormq", "aio_pika", "httpx", "urllib3"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
+from typing import TYPE_CHECKING
 
 import structlog
 import uvloop
@@ -17,10 +18,14 @@ from event_log.opening import open_event_log
 from event_log.port import EventLog, Retention
 from event_log.spool import SpooledEventLog
 from projects.directory import KeyDirectory
+from projects.insiders import is_loopback
 from smolhog.errors import SettingsInvalid
 from smolhog.logs import configure_logs
 from smolhog.settings import Settings
 from smolhog.stores import postgres_dsn
+
+if TYPE_CHECKING:
+    from smolhog.guard import Guard
 
 _log = structlog.get_logger()
 
@@ -61,7 +66,7 @@ def run_dataflow(settings: Settings, index: int, total: int) -> None:
     run_dataflows(
         DataflowOptions(
             partitions=tuple(partitions),
-            open_log=partial(_open_log, settings),
+            open_log=partial(open_log, settings),
             postgres_dsn=postgres_dsn(settings),
             clickhouse_url=settings.clickhouse_dsn,
             folder=settings.data / "dataflow",
@@ -78,9 +83,10 @@ def run_dataflow(settings: Settings, index: int, total: int) -> None:
 
 async def _serve_gateway(settings: Settings) -> None:
     from ingest_gateway.app import create_app  # noqa: PLC0415 - one room a process
+    from ingest_gateway.rate import KeyRates  # noqa: PLC0415
     from ingest_gateway.server import serve  # noqa: PLC0415
 
-    log = await _open_log(settings) if settings.amqp_url is None else await _open_spooled_log(settings)
+    log = await open_log(settings) if settings.amqp_url is None else await _open_spooled_log(settings)
     with _keys(settings, "gateway") as keys:
         app = create_app(
             log=log,
@@ -89,6 +95,9 @@ async def _serve_gateway(settings: Settings) -> None:
             limits=settings.limits,
             cors_origins=settings.cors_origins,
             buffer_bytes=settings.gateway_buffer_bytes,
+            rates=KeyRates(settings.max_events_per_second, settings.burst_events),
+            connections=settings.connection_limits,
+            metrics_token=settings.metrics_secret,
         )
         await serve(
             app,
@@ -96,6 +105,7 @@ async def _serve_gateway(settings: Settings) -> None:
             limits=settings.limits,
             host=settings.gateway_host,
             port=settings.gateway_port,
+            guard=_guard(settings, "gateway", settings.gateway_host),
         )
 
 
@@ -111,19 +121,37 @@ async def _serve_query_api(settings: Settings) -> None:
             host=settings.query_host,
             port=settings.query_port,
             cors_origins=settings.cors_origins,
+            metrics_token=settings.metrics_secret,
+            guard=_guard(settings, "query API", settings.query_host),
         )
+
+
+def _guard(settings: Settings, server: str, host: str) -> "Guard":
+    from smolhog.guard import Guard  # noqa: PLC0415 - as the servers
+
+    if not is_loopback(host):
+        token = "with the metrics token" if settings.metrics_secret is not None else "from this machine only"
+        _log.warning(
+            "open to other machines",
+            server=server,
+            host=host,
+            operators=f"/metrics and /openapi.json answer {token}",
+            advice="it speaks plain HTTP: put a proxy with TLS in front, see SECURITY.md",
+        )
+    return Guard(settings.connection_limits, settings.trusted_proxies)
 
 
 async def _open_spooled_log(settings: Settings) -> EventLog:
     return await SpooledEventLog.open(
-        partial(_open_log, settings),
+        partial(open_log, settings),
         settings.data / "spool",
         partitions=settings.partitions,
         capacity_bytes=settings.spool_bytes,
     )
 
 
-async def _open_log(settings: Settings) -> EventLog:
+async def open_log(settings: Settings) -> EventLog:
+    """Open the event log that the settings name; see :func:`event_log.opening.open_event_log`."""
     return await open_event_log(
         settings.event_log_url,
         partitions=settings.partitions,

@@ -21,6 +21,7 @@ from pydantic_settings import (
 )
 
 from schemas.limits import Limits
+from smolhog.connection_limits import ConnectionLimits
 from smolhog.embedded.postgres_cluster import Cluster
 
 AmqpUrl = Annotated[Url, UrlConstraints(allowed_schemes=["amqp", "amqps"])]
@@ -74,6 +75,7 @@ class Settings(BaseSettings):
     )
     trusted_proxies: str | None = Field(
         default=None,
+        pattern=r"^(\*|[0-9a-fA-F.:/]+)(\s*,\s*(\*|[0-9a-fA-F.:/]+))*$",
         description="Addresses or networks of reverse proxies, with commas between: their `X-Forwarded-For` is "
         "believed. Not set: nobody's.",
     )
@@ -201,6 +203,20 @@ class Settings(BaseSettings):
             batch_events=self.max_batch_events,
             event_bytes=self.max_event_bytes,
         )
+
+    @property
+    def connection_limits(self) -> ConnectionLimits:
+        """How many connections a server holds at once."""
+        return ConnectionLimits(
+            overall=self.max_connections,
+            per_address=self.max_connections_per_address,
+            per_key=self.max_connections_per_key,
+        )
+
+    @property
+    def metrics_secret(self) -> str | None:
+        """The metrics token in the clear, for those who compare it."""
+        return None if self.metrics_token is None else self.metrics_token.get_secret_value()
 
     @property
     def log_retention(self) -> timedelta:

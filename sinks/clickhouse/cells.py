@@ -5,7 +5,13 @@ from typing import NamedTuple
 from clickhouse_connect.driver.client import Client
 
 from schemas.rollup import CellKey, HourRange, Interval
-from sinks.clickhouse.rollup_rows import LIVE_VERSIONS_END, REPLACED_VERSION, ROLLUP_COLUMNS, ROLLUP_TABLES
+from sinks.clickhouse.rollup_rows import (
+    INSERT_SETTINGS,
+    LIVE_VERSIONS_END,
+    REPLACED_VERSION,
+    ROLLUP_COLUMNS,
+    ROLLUP_TABLES,
+)
 from sinks.positions import LogPartition, Positions
 
 _FINAL = {"do_not_merge_across_partitions_select_final": 1}
@@ -48,6 +54,26 @@ SELECT DISTINCT toUnixTimestamp(toStartOfDay(bucket)) FROM rollup_minute WHERE {
 UNION DISTINCT SELECT DISTINCT toUnixTimestamp(toStartOfDay(bucket)) FROM rollup_hour WHERE {_BUCKETS}
 UNION DISTINCT SELECT DISTINCT toUnixTimestamp(toStartOfDay(timestamp)) FROM events WHERE {_TIMES}
 """
+_IDS = f"SELECT DISTINCT toString(event_id) FROM events WHERE {_WHICH} AND {_TIMES}"
+# As the materialized views of the migrations have it.
+_DERIVED = (
+    f"""
+INSERT INTO distinct_users_minute (project_id, event, bucket, users)
+SELECT project_id, event, toStartOfMinute(timestamp) AS bucket, uniqCombined64State(distinct_id)
+FROM events WHERE {_WHICH} AND {_TIMES} GROUP BY project_id, event, bucket
+""",
+    f"""
+INSERT INTO distinct_users_hour (project_id, event, bucket, users)
+SELECT project_id, event, toStartOfHour(timestamp) AS bucket, uniqCombined64State(distinct_id)
+FROM events WHERE {_WHICH} AND {_TIMES} GROUP BY project_id, event, bucket
+""",
+    f"""
+INSERT INTO sessions (project_id, session_id, distinct_id, started_at, ended_at, entry, exit, events)
+SELECT project_id, session_id, any(distinct_id), min(timestamp), max(timestamp),
+    argMinState(event, timestamp), argMaxState(event, timestamp), uniqState(event_id)
+FROM events WHERE session_id != '' AND {_WHICH} AND {_TIMES} GROUP BY project_id, session_id
+""",
+)
 # Rows of other logs, and those of segments that opened before the control message of this rebuild.
 _OLD = f"""
 FROM {{table:Identifier}}
@@ -128,6 +154,18 @@ def count_columnar(
     }
     rows = client.query(_COLUMNAR, parameters=asked, settings=_FINAL).result_rows
     return [(project, hour, event, count) for project, hour, event, count in rows]
+
+
+def read_event_ids(client: Client, hour: HourRange, project_id: int | None) -> set[str]:
+    """Return the ids of the columnar copy's events of a time."""
+    rows = client.query(_IDS, parameters=_range(hour, project_id)).result_rows
+    return {event_id for (event_id,) in rows}
+
+
+def derive_from_columnar(client: Client, chunk: HourRange, project_id: int | None) -> None:
+    """Count distinct users and sessions of a time from the columnar copy; adds to what is there."""
+    for statement in _DERIVED:
+        client.command(statement, parameters=_range(chunk, project_id), settings=INSERT_SETTINGS)
 
 
 def read_days(client: Client, wanted: HourRange) -> list[int]:

@@ -49,7 +49,9 @@ def _compare_events(ledger: Ledger, stored: Stored, result: Balance) -> None:
     times = Counter(event.event_id for event in stored.events)
     good = ledger.acked & ledger.events.keys()
     result.lost += [f"PostgreSQL: {event_id} was acked" for event_id in sorted(good - times.keys())]
-    result.doubled += [f"PostgreSQL: {event_id} {count} times" for event_id, count in times.items() if count > 1]
+    result.doubled += [
+        f"PostgreSQL: {event_id} {count} times" for event_id, count in times.items() if count > 1
+    ]
     result.recovered = len((times.keys() & ledger.events.keys()) - ledger.acked)
     for event in stored.events:
         problem = _wrong(ledger, event)

@@ -235,7 +235,9 @@ def _sdk_event(item: Item) -> Event:
     )
 
 
-def make_client(way: Way, plan: PlannedClient, chance: random.Random) -> StreamClient | HttpClient | SdkClient:
+def make_client(
+    way: Way, plan: PlannedClient, chance: random.Random
+) -> StreamClient | HttpClient | SdkClient:
     """Return the client that a plan asks for."""
     if plan.kind == "sdk":
         return SdkClient(way, plan, chance)

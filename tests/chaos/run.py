@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 
@@ -47,6 +47,8 @@ class RunResult:
     """From the end of the last fault until both stores held everything."""
     seconds: float
     problems: str = ""
+    failed: bool = False
+    """Whether the run could not even be finished; counted as one unexpected thing."""
 
     @property
     def is_even(self) -> bool:
@@ -54,7 +56,7 @@ class RunResult:
         return not (self.lost or self.doubled or self.unexpected)
 
     def __str__(self) -> str:
-        verdict = "even" if self.is_even else "UNEVEN"
+        verdict = "FAILED" if self.failed else "even" if self.is_even else "UNEVEN"
         return (
             f"seed {self.seed} {self.log}: {verdict}; sent {self.sent}, acked {self.acked}, rejected {self.rejected}, "
             f"unknown {self.unknown}, stored {self.stored}; lost {self.lost}, doubled {self.doubled}, "
@@ -63,14 +65,20 @@ class RunResult:
         )
 
 
+def failed_run(seed: int, log: str, why: str) -> RunResult:
+    """Return the result of a run that raised: what it might have shown is unknown."""
+    faults, _ = plan_faults(random.Random(f"{seed} {log}"), log, _TRAFFIC_SECONDS)
+    names = [fault.name for fault in faults]
+    return RunResult(seed, log, names, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0.0, 0.0, problems=why, failed=True)
+
+
 async def run_once(services: Services, seed: int, log: str, folder: Path) -> RunResult:
     """Run one seed. Its folder stays if the ledger does not balance, and is removed if it does."""
     began = time.monotonic()
-    folder.mkdir(parents=True)
+    await asyncio.to_thread(folder.mkdir, parents=True)
     chance = random.Random(f"{seed} {log}")
     faults, has_backlog = plan_faults(chance, log, _TRAFFIC_SECONDS)
     events = _BACKLOG_EVENTS if has_backlog else chance.randint(*_EVENTS)
-    plans = plan_traffic(chance, datetime.now(UTC), _TRAFFIC_SECONDS, events)
     processes, grace = chance.randint(1, PARTITIONS), chance.choice((0, 1, 120))
     ledger = Ledger()
     async with running_pipeline(services, folder, log, processes=processes, grace_seconds=grace) as pipeline:
@@ -80,8 +88,11 @@ async def run_once(services: Services, seed: int, log: str, folder: Path) -> Run
             return time.monotonic() - start
 
         way = Way(pipeline.proxies["gateway"].port, pipeline.key, ledger, clock)
+        await _warm_up(pipeline, way, chance)
+        plans = plan_traffic(chance, datetime.now(UTC), _TRAFFIC_SECONDS, events)
+        start = time.monotonic()
         peace_at = await _trouble(pipeline, way, plans, faults, chance, has_backlog=has_backlog)
-        await _mark_the_end(pipeline, way, chance)
+        await _mark_partitions(way, chance)
         stored, result = await _settle(pipeline, ledger)
         recovery = clock() - peace_at
         if not result.is_even:
@@ -142,10 +153,20 @@ async def _trouble(
     return peace_at
 
 
-async def _mark_the_end(pipeline: Pipeline, way: Way, chance: random.Random) -> None:
+async def _warm_up(pipeline: Pipeline, way: Way, chance: random.Random) -> None:
+    """Let the dataflows store something first: a fault that strikes while they start shows little."""
+    marks = await _mark_partitions(way, chance)
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while not await asyncio.to_thread(pipeline.stores.holds, marks):
+        assert time.monotonic() < deadline, pipeline.dataflows[0].tail()
+        await asyncio.sleep(0.05)
+
+
+async def _mark_partitions(way: Way, chance: random.Random) -> list[str]:
     """Send an event to each partition: a partition that has stored it has stored all before it."""
     users = (f"marker-{number}" for number in count())
     missing = set(range(PARTITIONS))
+    marks = []
     while missing:
         user = next(users)
         partition = partition_of(1, user, PARTITIONS)
@@ -153,11 +174,11 @@ async def _mark_the_end(pipeline: Pipeline, way: Way, chance: random.Random) -> 
             continue
         missing.remove(partition)
         event = SentEvent(new_event_id(chance), "marker", user, None, None, {"platform": "none"})
-        batch = PlannedBatch(way.clock(), [event])
-        plan = PlannedClient("http", datetime.now(UTC) - datetime.now(UTC), [batch])
+        plan = PlannedClient("http", timedelta(), [PlannedBatch(way.clock(), [event])])
         while event.event_id not in way.ledger.acked:
             await make_client(way, plan, chance).run()
-    await pipeline.ready()
+        marks.append(event.event_id)
+    return marks
 
 
 async def _settle(pipeline: Pipeline, ledger: Ledger) -> tuple[Stored, Balance]:

@@ -55,7 +55,9 @@ async def running_services(folder: Path, *, broker: bool) -> AsyncIterator[Servi
     postgres_port, clickhouse_port = free_ports(), free_ports()
     postgres = PostgresProgram(
         "postgres",
-        _python("smolhog.embedded.postgres", "--data", folder / "postgres", "--port", postgres_port, "--no-fsync"),
+        _python(
+            "smolhog.embedded.postgres", "--data", folder / "postgres", "--port", postgres_port, "--no-fsync"
+        ),
         clean_environment(),
         folder / "postgres.log",
         lambda: _postgres_answers(folder),
@@ -217,7 +219,9 @@ async def _close(pipeline: Pipeline) -> None:
 async def _databases(services: Services, name: str) -> AsyncIterator[None]:
     for program in (services.postgres, services.clickhouse):
         await program.ready()
-    await asyncio.to_thread(_in_postgres, services, f"CREATE DATABASE {name} TEMPLATE template0 STRATEGY file_copy")
+    await asyncio.to_thread(
+        _in_postgres, services, f"CREATE DATABASE {name} TEMPLATE template0 STRATEGY file_copy"
+    )
     await asyncio.to_thread(_in_clickhouse, services, f"CREATE DATABASE {name}")
     try:
         yield

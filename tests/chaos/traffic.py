@@ -58,7 +58,9 @@ def plan_traffic(chance: random.Random, start: datetime, seconds: float, events:
             count = min(left, chance.randint(1, size))
             left -= count
             moment = chance.uniform(0, seconds)
-            items = [_event(chance, start + timedelta(seconds=moment), skew) for _ in range(count)]
+            items: list[Item] = [
+                _event(chance, start + timedelta(seconds=moment), skew) for _ in range(count)
+            ]
             batches.append(PlannedBatch(moment, items))
         batches.sort(key=lambda batch: batch.at)
         for batch in batches:

@@ -44,8 +44,9 @@ class Stack:
         """Output of all dataflow processes."""
         return self.data / "dataflow.log"
 
-    def start(self, index: int = 0, total: int = 1) -> subprocess.Popen[bytes]:
-        """Start one dataflow process."""
+    @property
+    def environment(self) -> dict[str, str]:
+        """What every command on this stack needs."""
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("SMOLHOG_")},
             "SMOLHOG_DATA": str(self.data),
@@ -56,10 +57,25 @@ class Stack:
         }
         if self.event_log_url.startswith("amqp"):
             environment["SMOLHOG_AMQP_URL"] = self.event_log_url
+        return environment
+
+    def smolhog(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "smolhog", *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+            check=False,
+        )
+
+    def start(self, index: int = 0, total: int = 1) -> subprocess.Popen[bytes]:
+        """Start one dataflow process."""
         with self.log_file.open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "smolhog", "dataflow", "--index", str(index), "--total", str(total)],
-                env=environment,
+                env=self.environment,
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,

@@ -164,6 +164,20 @@ def test_repeated_event_is_dropped() -> None:
     assert (running.counts.received, running.counts.repeated, running.counts.stored) == (7, 4, 3)
 
 
+def test_a_message_that_the_log_holds_twice_keeps_its_rejects_once() -> None:
+    """An append whose confirmation got lost is repeated; a replay of the first occurrence is not."""
+    index = MemoryIndex()
+    refused = RejectedEvent(RejectReason.MALFORMED, "not JSON", b"{", None)
+    bad = event(0, b'{"a":1,"a":2}')
+    body = message(4, bad, event(1), rejected=[refused]).body
+    made = pipeline(index).process([Message(4, body), Message(5, body)])
+    again = pipeline(index).process([Message(6, body)])
+    replay = pipeline(index).process([Message(4, body)])
+    assert [len(rows.rejected) for rows in made.messages] == [2, 0]
+    assert [len(rows.rejected) for rows in again.messages] == [0]
+    assert replay.messages[0].rejected == made.messages[0].rejected
+
+
 def test_rejected_event_does_not_take_the_place_of_a_good_one() -> None:
     """The id of a rejected event is not remembered: sent again, whole, it is stored."""
     made = pipeline().process([message(0, event(1, b"[]"), event(1))])

@@ -20,9 +20,10 @@ def test_every_test_that_a_guarantee_names_exists() -> None:
 
 def test_links_between_the_pages_lead_somewhere() -> None:
     """No page sends its reader to a file that is not there."""
-    dead = []
-    for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
-        for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text()):
-            if not (page.parent / target).exists():
-                dead.append(f"{page.name}: {target}")
+    dead = [
+        f"{page.name}: {target}"
+        for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+        for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text())
+        if not (page.parent / target).exists()
+    ]
     assert dead == []

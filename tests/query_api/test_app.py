@@ -18,6 +18,8 @@ QUESTIONS = [
     "/api/analytics/events",
     "/analytics/trends",
     "/api/analytics/trends",
+    "/analytics/rejected",
+    "/api/analytics/rejected",
 ]
 HOSTILE = [
     "' OR 1=1 --",
@@ -75,6 +77,12 @@ async def test_only_read_keys_open_anything(api: httpx.AsyncClient, path: str) -
         ("/analytics/events", "limit=99999999999999999999999", "limit"),
         ("/analytics/events", "limit=1&limit=2", "limit"),
         ("/analytics/events", "offset=5", "offset"),
+        ("/analytics/rejected", "limit=101", "limit"),
+        ("/analytics/rejected", "reason=ugly", "reason"),
+        ("/analytics/rejected", "before=x", "before"),
+        ("/analytics/rejected", "from=soon", "from"),
+        ("/analytics/rejected", "from=2026-01-02&to=2026-01-01", "from"),
+        ("/analytics/rejected", "project_id=2", "project_id"),
         ("/analytics/trends", "interval=week", "interval"),
         ("/analytics/trends", "measure=clicks", "measure"),
         ("/analytics/trends", "from=2026-01-02&to=2026-01-01", "from"),
@@ -197,7 +205,9 @@ async def test_a_store_that_is_away_is_a_503(stores: Stores, open_api: Opening, 
         "postgres": Stores(stores.clickhouse_url, "postgresql://nobody@127.0.0.1:9/x"),
     }[away]
     async with open_api(lost) as api:
-        for path in ("/analytics/stats", "/analytics/events", "/analytics/trends"):
+        for path in ("/analytics/stats", "/analytics/events", "/analytics/trends", "/analytics/rejected"):
+            if away == "clickhouse" and path == "/analytics/rejected":
+                continue
             response = await api.get(path)
             assert error_of(response, 503)["code"] == "store_unavailable"
             assert int(response.headers["retry-after"]) > 0

@@ -1,0 +1,42 @@
+"""Where a dataflow without state begins when the log has forgotten its first messages."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from dataflows.beginning import Beginning
+from event_log.errors import OffsetGone
+
+
+def beginning(stored: int, counted: int) -> Beginning:
+    """What the stores hold of partition 3."""
+    log_time = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
+    return Beginning(3, stored, log_time, lambda: counted, timedelta(seconds=120))
+
+
+@pytest.mark.parametrize(
+    ("stored", "counted", "oldest", "begin", "counted_to"),
+    [
+        pytest.param(0, 99, 7, 7, 0, id="nothing was ever stored: where the log begins"),
+        pytest.param(50, 50, 7, 50, 50, id="both stores as far: after that"),
+        pytest.param(50, 40, 7, 40, 40, id="ClickHouse behind: read again what it lacks"),
+        pytest.param(50, 40, 45, 45, 40, id="and as much of it as the log has"),
+        pytest.param(50, 60, 7, 50, 60, id="ClickHouse ahead: stored again, not counted again"),
+        pytest.param(50, 0, 7, 7, 0, id="ClickHouse empty: all that there is"),
+        pytest.param(50, 50, 50, 50, 50, id="the log holds nothing that was stored"),
+    ],
+)
+def test_it_begins_with_what_a_store_lacks(
+    stored: int, counted: int, oldest: int, begin: int, counted_to: int
+) -> None:
+    """And says from where on to count, so that nothing counts twice."""
+    found = beginning(stored, counted)
+    assert found.skip_to(OffsetGone(3, 0, oldest)) == begin
+    assert found.counted_to == counted_to
+
+
+def test_messages_that_were_never_stored_are_not_passed_over() -> None:
+    """The error names where the stores are, and what the log still has."""
+    with pytest.raises(OffsetGone) as raised:
+        beginning(50, 50).skip_to(OffsetGone(3, 0, 51))
+    assert (raised.value.asked, raised.value.oldest) == (50, 51)

@@ -14,6 +14,9 @@ BODY_SECONDS = 30.0
 # A frame may demand a window of this size; libzstd's own bound is 128 MiB a request.
 _ZSTD_WINDOW = 8 * 1024 * 1024
 
+# What follows a member is copied for each: 50,000 empty ones in 1 MiB took seconds.
+_GZIP_MEMBERS = 64
+
 
 async def read_body(request: Request, limit: int) -> bytes:
     """Read the body of a request and undo its ``Content-Encoding``.
@@ -79,7 +82,11 @@ def _as_is(body: bytes, most: int) -> bytes:
 
 def _gunzip(body: bytes, most: int) -> bytes:
     plain = b""
+    members = 0
     while body and len(plain) < most:  # A gzip file may have several members.
+        members += 1
+        if members > _GZIP_MEMBERS:
+            raise EOFError(f"it has more than {_GZIP_MEMBERS} members")
         member = zlib.decompressobj(wbits=31)
         plain += member.decompress(body, most - len(plain))
         if not member.eof and len(plain) < most:

@@ -9,6 +9,7 @@ from typing import Any, cast
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from smolhog.connection_limits import Doorkeeper
+from smolhog.metrics import CONNECTIONS_REFUSED
 from smolhog.patience import Patience
 
 
@@ -169,6 +170,7 @@ class GuardedHttp(HttpToolsProtocol):
     def _refuse(self, status: HTTPStatus) -> None:
         """Answer with a status of our own and close; an answer that is under way is cut off."""
         self._clear_deadline()
+        CONNECTIONS_REFUSED.labels(str(status.value)).inc()
         # None before the first request, whatever uvicorn's annotation says.
         cycle = cast("RequestResponseCycle | None", self.cycle)
         if cycle is None or cycle.response_complete:

@@ -66,5 +66,7 @@ def configure_logs(level: str, *, as_json: bool | None = None, process: str) -> 
     root.setLevel(threshold)
     # One line a request is more than a line a batch; the metrics count requests.
     # uvicorn.error is also where WebSocket frames are written out, and the query string of their handshake.
-    for chatty in ("uvicorn.access", "uvicorn.error", "aiormq", "aio_pika", "httpx", "urllib3"):
+    # Its warnings are a line for each bad request; `smolhog_connections_refused` counts those.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    for chatty in ("uvicorn.access", "aiormq", "aio_pika", "httpx", "urllib3"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -13,6 +13,12 @@ FRAMES_REFUSED = Counter(
     "smolhog_frames_refused", "Frames or requests refused as a whole, by error code.", ["source", "code"]
 )
 CONNECTIONS = Gauge("smolhog_connections", "Open WebSocket connections.")
+CONNECTIONS_REFUSED = Counter(
+    "smolhog_connections_refused",
+    "Connections that a server ended because their client was too slow, sent too much, or was one too many, "
+    "by HTTP status.",
+    ["status"],
+)
 GATEWAY_BUFFER_BYTES = Gauge(
     "smolhog_gateway_buffer_bytes", "Bytes between clients and the log's confirmation."
 )

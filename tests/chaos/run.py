@@ -5,7 +5,6 @@ import json
 import random
 import shutil
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -182,24 +181,26 @@ async def _mark_partitions(way: Way, chance: random.Random) -> list[str]:
 
 
 async def _settle(pipeline: Pipeline, ledger: Ledger) -> tuple[Stored, Balance]:
-    """Wait until the stores agree with the ledger and with themselves, or until patience is over."""
-    deadline = time.monotonic() + _PATIENCE_SECONDS
+    """Wait until the stores agree with the ledger and with themselves, or until nothing moves any more."""
     wanted = ledger.acked & ledger.events.keys()
     stores = pipeline.stores
+    counts: tuple[int, ...] = ()
+    deadline = time.monotonic() + _PATIENCE_SECONDS
     while True:
+        before, began = counts, time.monotonic()
+        counts = await asyncio.to_thread(stores.counts)
+        if counts != before:
+            # A backlog on a busy machine takes as long as it takes.
+            deadline = time.monotonic() + _PATIENCE_SECONDS
         is_over = time.monotonic() > deadline
-        agree = await asyncio.to_thread(_agree, stores.counts, len(wanted))
+        agree = len(set(counts)) == 1 and counts[0] >= len(wanted)
         if is_over or (agree and await asyncio.to_thread(stores.holds, wanted)):
             stored = await asyncio.to_thread(stores.read)
             result = balance(ledger, stored)
             if result.is_even or is_over:
                 return stored, result
-        await asyncio.sleep(0.1)
-
-
-def _agree(read_counts: Callable[[], tuple[int, ...]], least: int) -> bool:
-    counts = read_counts()
-    return len(set(counts)) == 1 and counts[0] >= least
+        # Counting takes its share of the machine, too.
+        await asyncio.sleep(max(0.1, 2 * (time.monotonic() - began)))
 
 
 def _keep(folder: Path, faults: list[Fault], ledger: Ledger, stored: Stored, result: Balance) -> None:

@@ -19,6 +19,7 @@ from ingest_gateway.server import GatewayServer, serve
 from projects.keys import Key, KeyKind
 from schemas.envelope import SubBatch, decode_message
 from schemas.limits import Limits
+from smolhog.guard import Guard
 
 PARTITIONS = 3
 PROJECT = 7
@@ -115,7 +116,12 @@ class Gateway:
 
 @asynccontextmanager
 async def running_gateway(
-    log: EventLog, *, limits: Limits | None = None, buffer_bytes: int = 8 * 1024 * 1024, **options: Any
+    log: EventLog,
+    *,
+    limits: Limits | None = None,
+    buffer_bytes: int = 8 * 1024 * 1024,
+    guard: Guard | None = None,
+    **options: Any,
 ) -> AsyncIterator[Gateway]:
     """Serve a gateway over ``log`` on a free port, and drain it at the end."""
     limits = limits or Limits()
@@ -131,6 +137,7 @@ async def running_gateway(
             limits=limits,
             host="127.0.0.1",
             port=0,
+            guard=guard,
             started=lambda server, port: started.set_result((server, port)),
         )
     )

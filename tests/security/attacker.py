@@ -98,7 +98,7 @@ async def websocket(port: int, key: str | None = None) -> AsyncIterator[Wire]:
         await connection.reader.readuntil(b"\r\n\r\n")
         if key is not None:
             await connection.send(frame(TEXT, b'{"type":"hello","key":"%b"}' % key.encode()))
-            await connection.reader.readuntil(b"}}")
+            await connection.reader.readuntil(b'"protocol":1}')
         yield connection
 
 

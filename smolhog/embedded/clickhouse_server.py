@@ -90,6 +90,9 @@ def _serve(arguments: argparse.Namespace) -> None:
     listener = bind_loopback(arguments.host, arguments.port)
     with contextlib.closing(listener):
         engine = Engine(arguments.path, EngineLimits(memory_mb=arguments.memory_mb, fsync=arguments.fsync))
+        # The engine asks for its working folder now and then; the one that it was started in may go away.
+        port_file = arguments.port_file and arguments.port_file.absolute()
+        os.chdir(arguments.path)
         interface = ClickHouseInterface(engine, password=os.environ.get(PASSWORD_VARIABLE))
         try:
             host, port = listener.getsockname()[:2]
@@ -99,7 +102,7 @@ def _serve(arguments: argparse.Namespace) -> None:
             config = uvicorn.Config(
                 interface.app, log_config=None, access_log=False, lifespan="off", http="httptools"
             )
-            _Server(config, arguments.port_file).run(sockets=[listener])
+            _Server(config, port_file).run(sockets=[listener])
         finally:
             interface.close()
     _log.info("clickhouse_stopped", path=str(arguments.path))

@@ -161,6 +161,7 @@ async def test_sessions_of_one_key_are_bounded(tmp_path: Path) -> None:
 async def test_unfinished_bodies_and_messages_share_a_budget() -> None:
     """What clients have begun to send is bounded over all of them, and given back when they leave."""
     log = HeldLog()
+    log.gate.set()
     guard = Guard(ConnectionLimits(unfinished_bytes=300_000))
     head = request("POST", "/v1/batch", AUTH, "Content-Length: 500000")
     async with running_gateway(log, guard=guard) as gateway:

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from query_api.errors import QueryApiError
 from query_api.models import ErrorAnswer, ErrorDetail
+from smolhog.logs import redacted
 
 _SENTENCES = {
     404: "there is nothing at this address; /openapi.json lists what there is",
@@ -32,7 +33,9 @@ def error_handlers() -> dict[Any, Callable[[Request, Any], Awaitable[Response]]]
 def _error(
     status: int, code: str, message: str, field: str | None = None, headers: Mapping[str, str] | None = None
 ) -> Response:
-    answer = ErrorAnswer(error=ErrorDetail(code=code, message=message, field=field))
+    # A key that was put into a parameter by mistake is not repeated to wherever the answer ends up.
+    shown = None if field is None else redacted(field)
+    answer = ErrorAnswer(error=ErrorDetail(code=code, message=redacted(message), field=shown))
     return json_response(answer.model_dump_json(exclude_none=True).encode(), status, headers)
 
 

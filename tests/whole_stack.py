@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,7 +66,9 @@ class WholeStack:
 
 
 @contextmanager
-def whole_stack(*, amqp_url: str | None = None) -> Iterator[WholeStack]:
+def whole_stack(
+    *, amqp_url: str | None = None, settings: Mapping[str, str] | None = None
+) -> Iterator[WholeStack]:
     """Run `smolhog up` on free ports in a folder of its own, with a key of each kind."""
     with postgres_folder() as folder:
         first = free_ports(6)
@@ -79,6 +81,7 @@ def whole_stack(*, amqp_url: str | None = None) -> Iterator[WholeStack]:
             "SMOLHOG_CLICKHOUSE_PORT": str(first + 3),
             "SMOLHOG_METRICS_PORT": str(first + 4),
         }
+        environment |= settings or {}
         if amqp_url is not None:
             environment["SMOLHOG_AMQP_URL"] = amqp_url
         output = folder / "up.log"

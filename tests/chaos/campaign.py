@@ -17,7 +17,7 @@ from collections import deque
 from contextlib import suppress
 from pathlib import Path
 
-from tests.chaos.report import Results, write_report
+from tests.chaos.report import Results, last_of_each, write_report
 from tests.chaos.run import failed_run, run_once
 from tests.chaos.stack import running_services
 from tests.fixtures_postgres import postgres_folder
@@ -89,7 +89,8 @@ def main() -> int:
         (options.seed_from + number // len(logs), logs[number % len(logs)]) for number in range(options.runs)
     ]
     results = Results(folder / "results.jsonl")
-    done = {(result.seed, result.log) for result in results.all()}
+    # One that went wrong is tried again: whoever starts this again has most likely repaired something.
+    done = {(result.seed, result.log) for result in last_of_each(results.attempts()) if result.is_even}
     left = [run for run in wanted if run not in done]
     _say(f"{len(left)} of {len(wanted)} runs to do; results and failed runs in {folder}")
     context = multiprocessing.get_context("spawn")
@@ -106,9 +107,10 @@ def main() -> int:
         for worker in workers:
             worker.terminate()
             worker.join()
-    finished = [result for result in results.all() if (result.seed, result.log) in set(wanted)]
-    if options.report is not None and finished:
-        write_report(finished, options.report)
+    attempts = [result for result in results.attempts() if (result.seed, result.log) in set(wanted)]
+    if options.report is not None and attempts:
+        write_report(attempts, options.report)
+    finished = last_of_each(attempts)
     uneven = [result for result in finished if not result.is_even]
     for result in uneven:
         _say(f"{result}\n{result.problems}")

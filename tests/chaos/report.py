@@ -17,6 +17,8 @@ from tests.chaos.run import RunResult
 _HEAD = """# Reliability: a ledger against faults
 
 Written by `make chaos` on {date}, on {cores} cores and {memory} GB of memory, {system}, Python {python}.
+The load average was {load} over the last quarter of an hour: what is above the number of cores
+stretches the times below.
 
 Each run starts the real gateway and dataflow over the real PostgreSQL, the ClickHouse engine and an
 event log of its own (SQLite or RabbitMQ streams), sends events from four clients (two WebSocket, one
@@ -53,6 +55,15 @@ A run has several faults, so it stands in several rows.
 | fault | what | runs | lost | doubled | unexpected | recovered | recovery median | max |
 |---|---|---|---|---|---|---|---|---|
 """
+_UNEVEN = """
+## Attempts that were not even
+
+Runs that do not balance are run again when the campaign is taken up again, most likely after a repair.
+The tables above hold the last attempt at each run; this one holds every attempt that went wrong.
+
+| seed | event log | lost | doubled | unexpected | since then | faults |
+|---|---|---|---|---|---|---|
+"""
 
 
 class Results:
@@ -74,16 +85,21 @@ class Results:
         finally:
             os.close(descriptor)
 
-    def all(self) -> list[RunResult]:
-        """Read everything that is there; the last result of a run counts."""
+    def attempts(self) -> list[RunResult]:
+        """Read everything that is there, in order; a run that went wrong may stand there several times."""
         if not self._file.exists():
             return []
-        results = (RunResult(**json.loads(line)) for line in self._file.read_text().splitlines())
-        return list({(result.log, result.seed): result for result in results}.values())
+        return [RunResult(**json.loads(line)) for line in self._file.read_text().splitlines()]
 
 
-def write_report(results: list[RunResult], file: Path) -> None:
-    """Write the page."""
+def last_of_each(attempts: Iterable[RunResult]) -> list[RunResult]:
+    """Return the last attempt at each run."""
+    return list({(result.log, result.seed): result for result in attempts}.values())
+
+
+def write_report(attempts: list[RunResult], file: Path) -> None:
+    """Write the page: the tables are of the last attempt at each run, and no earlier one that failed is left out."""
+    results = last_of_each(attempts)
     lines = [
         _HEAD.format(
             date=datetime.now(UTC).date(),
@@ -91,6 +107,7 @@ def write_report(results: list[RunResult], file: Path) -> None:
             memory=round(psutil.virtual_memory().total / 1024**3),
             system=platform.system(),
             python=platform.python_version(),
+            load=round(psutil.getloadavg()[2]),
         )
     ]
     for log in sorted({result.log for result in results}):
@@ -104,12 +121,22 @@ def write_report(results: list[RunResult], file: Path) -> None:
     for name in sorted({name for result in results for name in result.faults}):
         with_fault = [result for result in results if name in result.faults]
         lines.append(f"| {name} | {_what(name)} | {len(with_fault)} | {_outcome(with_fault)} |\n")
-    uneven = [result for result in results if not result.is_even]
+    uneven = [result for result in attempts if not result.is_even]
     if uneven:
-        lines.append("\n## Runs that were not even\n\n")
-        lines += [f"* seed {result.seed}, {result.log}: {', '.join(result.faults)}\n" for result in uneven]
+        lines.append(_UNEVEN)
+    for result in uneven:
+        again = _since(result, results)
+        lines.append(
+            f"| {result.seed} | {result.log} | {result.lost} | {result.doubled} | {result.unexpected} | {again} "
+            f"| {', '.join(result.faults)} |\n"
+        )
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text("".join(lines))
+
+
+def _since(attempt: RunResult, results: list[RunResult]) -> str:
+    last = next(result for result in results if (result.log, result.seed) == (attempt.log, attempt.seed))
+    return "even when run again" if last.is_even else "still so"
 
 
 def _what(name: str) -> str:

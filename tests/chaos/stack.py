@@ -211,6 +211,11 @@ async def running_pipeline(
 
 
 async def _close(pipeline: Pipeline) -> None:
+    # A run that was ended in the middle of a fault leaves nobody down or frozen.
+    for programs in pipeline.programs.values():
+        for program in programs:
+            program.release()
+            program.thaw()
     for program in [*pipeline.strays, *pipeline.dataflows, pipeline.gateway]:
         await program.close()
 

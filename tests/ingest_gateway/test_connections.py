@@ -90,7 +90,7 @@ async def test_who_never_reads_an_answer_is_closed() -> None:
             async with asyncio.timeout(30):
                 while streams._open:
                     await asyncio.sleep(0.05)
-        assert (await httpx.AsyncClient().get(f"{gateway.http}/health/live")).status_code == 200
+        await _served(gateway)
 
 
 async def test_connections_of_one_address_are_bounded(tmp_path: Path) -> None:

@@ -1,0 +1,215 @@
+"""What is fuzzed: one function for each decoder that strangers' bytes reach.
+
+Each takes bytes and fails if the decoder raises anything but its own error, or breaks a promise: the
+fast path and the exact one agree, every event of a batch is accounted for, and what was accepted can
+be stored and read back.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from itertools import count
+
+import msgspec
+
+from ingest_gateway.batch import DecodedBatch
+from ingest_gateway.body import decompress
+from ingest_gateway.errors import BodyError, FrameError
+from ingest_gateway.first_sdk import decode_first_sdk
+from ingest_gateway.native import NativeDecoder
+from ingest_gateway.packed import json_of_packed
+from schemas.envelope import (
+    EnvelopeError,
+    LogEvent,
+    RejectedEvent,
+    SubBatch,
+    decode_message,
+    encode_sub_batch,
+    join_sub_batches,
+)
+from schemas.limits import Limits
+from schemas.reasons import RejectReason
+from schemas.wire import Hello, Ping
+
+LIMITS = Limits(
+    frame_bytes=65536, batch_events=20, event_bytes=2000, name_length=200, nesting=4, properties=20
+)
+_NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Ids:
+    """Event ids in the same order each time, so that two ways through a decoder can be compared."""
+
+    def __init__(self) -> None:
+        self._numbers = count()
+
+    def restart(self) -> None:
+        """Begin again."""
+        self._numbers = count()
+
+    def __call__(self) -> str:
+        """Make an id."""
+        return f"00000000-0000-7000-8000-{next(self._numbers):012x}"
+
+
+_ids = Ids()
+_decoder = NativeDecoder(LIMITS, _ids)
+
+
+def decoder() -> NativeDecoder:
+    """Return the decoder, as if it had made no ids yet."""
+    _ids.restart()
+    return _decoder
+
+
+def outcome(decode: Callable[[], object]) -> object:
+    """Return what was decoded, or the one error that may be raised."""
+    try:
+        return decode()
+    except FrameError as error:
+        assert isinstance(error.code, RejectReason)
+        error.message.encode()
+        return (error.code, error.batch_id)
+
+
+def check_batch(batch: DecodedBatch) -> None:
+    """Every event is either good or has one verdict; all of it goes into the log and comes back."""
+    assert len(batch.verdicts) == len(batch.rejected)
+    indices = [verdict.index for verdict in batch.verdicts]
+    assert indices == sorted(set(indices))
+    assert all(0 <= index < len(batch.events) + len(indices) for index in indices)
+    assert len(batch.events) <= LIMITS.batch_events
+    for event in batch.events:
+        assert 1 <= len(event.event) <= LIMITS.name_length
+        assert 1 <= len(event.distinct_id) <= LIMITS.name_length
+        properties = msgspec.json.decode(event.properties)
+        assert isinstance(properties, dict)
+        assert len(properties) <= LIMITS.properties
+        text = bytes(event.properties).decode()
+        assert "\0" not in text
+        assert "\\u0000" not in text.replace("\\\\", "")
+    for verdict in batch.verdicts:
+        msgspec.json.encode(verdict)
+    sub_batch = SubBatch(1, _NOW, batch.sent_at, "ws.v1", None, None, None, batch.events, batch.rejected)
+    (back,) = decode_message(join_sub_batches([encode_sub_batch(sub_batch)])).batches
+    assert [event.event_id for event in back.events] == [event.event_id for event in batch.events]
+    assert [comparable(event) for event in back.events] == [comparable(event) for event in batch.events]
+    assert [(r.reason, r.message, r.payload) for r in back.rejected] == [
+        (r.reason, r.message, r.payload) for r in batch.rejected
+    ]
+
+
+def comparable(event: LogEvent) -> object:
+    """Return an event as values that compare."""
+    return (
+        event.event_id,
+        event.event,
+        event.distinct_id,
+        event.timestamp,
+        event.session_id,
+        bytes(event.properties),
+    )
+
+
+def comparable_rejected(event: RejectedEvent) -> object:
+    """Return a rejected event as values that compare."""
+    return (event.reason, event.event_id, event.payload)
+
+
+def same(one: object, other: object) -> bool:
+    """Whether two ways through a decoder came to the same."""
+    if isinstance(one, DecodedBatch) and isinstance(other, DecodedBatch):
+        return (
+            [comparable(event) for event in one.events] == [comparable(event) for event in other.events]
+            and [comparable_rejected(event) for event in one.rejected]
+            == [comparable_rejected(event) for event in other.rejected]
+            and (one.id, one.sent_at) == (other.id, other.sent_at)
+        )
+    return one == other
+
+
+def frame_json(data: bytes) -> None:
+    """WebSocket frames in JSON: both paths agree."""
+    fast = outcome(lambda: decoder().decode_frame(data))
+    exact = outcome(lambda: decoder().decode_frame_exactly(data))
+    assert same(fast, exact), (fast, exact)
+    if isinstance(fast, DecodedBatch):
+        check_batch(fast)
+    else:
+        assert isinstance(fast, Hello | Ping | tuple)
+
+
+def body_json(data: bytes) -> None:
+    """HTTP bodies in JSON: both paths agree."""
+    fast = outcome(lambda: decoder().decode_body(data))
+    exact = outcome(lambda: decoder().decode_body_exactly(data))
+    assert same(fast, exact), (fast, exact)
+    if isinstance(fast, DecodedBatch):
+        check_batch(fast)
+
+
+def frame_packed(data: bytes) -> None:
+    """WebSocket frames in MessagePack."""
+    decoded = outcome(lambda: decoder().decode_frame(data, packed=True))
+    if isinstance(decoded, DecodedBatch):
+        check_batch(decoded)
+
+
+def body_packed(data: bytes) -> None:
+    """HTTP bodies in MessagePack; what the reference decoder reads as a map, ours reads too."""
+    decoded = outcome(lambda: decoder().decode_body(data, packed=True))
+    if isinstance(decoded, DecodedBatch):
+        check_batch(decoded)
+    text = outcome(lambda: json_of_packed(data))
+    if not isinstance(text, tuple) or isinstance(text[0], bytes):
+        assert isinstance(text, tuple)
+
+
+def first_sdk(data: bytes) -> None:
+    """Bodies of the first SDK."""
+    decoded = outcome(lambda: decode_first_sdk(data, project_id=1, limits=LIMITS, new_id=Ids()))
+    if isinstance(decoded, DecodedBatch):
+        check_batch(decoded)
+
+
+def properties(data: bytes) -> None:
+    """One event's properties, between two good neighbours: it never costs them anything."""
+    good = b'{"event":"e","distinct_id":"d"}'
+    framed = b'{"events":[%b,{"event":"e","distinct_id":"d","properties":%b},%b]}' % (good, data, good)
+    body_json(framed)
+
+
+def envelope(data: bytes) -> None:
+    """Messages of the event log, as a dataflow reads them back from a damaged disk."""
+    try:
+        message = decode_message(data)
+    except EnvelopeError:
+        return
+    again = decode_message(join_sub_batches(encode_sub_batch(batch) for batch in message.batches))
+    assert len(again.batches) == len(message.batches)
+
+
+def compressed(data: bytes) -> None:
+    """Compressed bodies: the first byte picks the encoding; the limit holds."""
+    encodings = ("gzip", "deflate", "zstd", "identity")
+    encoding = encodings[data[0] % len(encodings)] if data else "gzip"
+    try:
+        plain = decompress(data[1:], encoding, 10_000)
+    except BodyError as error:
+        assert error.status in {400, 413}
+        return
+    assert len(plain) <= 10_000
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    target.__name__: target
+    for target in (
+        frame_json,
+        body_json,
+        frame_packed,
+        body_packed,
+        first_sdk,
+        properties,
+        envelope,
+        compressed,
+    )
+}

@@ -35,6 +35,13 @@ lint: $(VENV)/.installed-dev ## Check style, types and the direction of imports.
 test: lint rabbitmq ## Check everything that lint checks, then run all tests.
 	$(BIN)/pytest -n auto $(ARGS)
 
+.PHONY: fuzz
+fuzz: $(VENV)/.installed-dev ## Throw made-up input at every decoder and route for about ten minutes (SECONDS=600).
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'atheris>=3,<4'
+	$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),600) $(ARGS)
+	FUZZ_EXAMPLES=300 $(BIN)/pytest --timeout 3600 tests/fuzz/test_descriptions.py
+	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest --timeout 3600 tests/fuzz/test_targets.py tests/schemas
+
 .PHONY: bench
 bench: $(VENV)/.installed-dev ## Measure throughput and latency and write a report.
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -87,7 +87,7 @@ def create_app(
         rates=rates,
         new_id=new_id,
     )
-    health = Health(log, keys_ready, metrics_token)
+    health = Health(log, limits, keys_ready, metrics_token)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -107,6 +107,7 @@ def create_app(
             Route("/health/live", health.live),
             Route("/health/ready", health.ready),
             Route("/metrics", health.metrics),
+            Route("/openapi.json", health.openapi),
         ],
         middleware=[
             Middleware(

@@ -15,6 +15,7 @@ from schemas.limits import Limits
 from schemas.properties import Rejection, check_text
 from schemas.reasons import RejectReason
 from schemas.wire import Verdict
+from smolhog.logs import redacted
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,9 @@ def _parse_head(text: str, head_type: Any) -> Any:
     except (msgspec.ValidationError, UnicodeEncodeError) as error:
         in_time = "$.sent_at" in str(error)
         reason = RejectReason.INVALID_TIMESTAMP if in_time else RejectReason.MALFORMED
-        raise FrameError(reason, f"the frame is not of this protocol: {error}", batch_id) from error
+        raise FrameError(
+            reason, f"the frame is not of this protocol: {redacted(str(error))}", batch_id
+        ) from error
     return head
 
 

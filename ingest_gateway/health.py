@@ -1,7 +1,8 @@
-"""Whether the gateway lives, whether it is ready, and its metrics."""
+"""Whether the gateway lives, whether it is ready, its metrics and its description."""
 
 import asyncio
 from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
@@ -9,7 +10,9 @@ from starlette.responses import JSONResponse, Response
 
 from event_log.errors import EventLogError
 from event_log.port import EventLog
+from ingest_gateway.openapi import openapi_document
 from projects.insiders import OUTSIDER, is_insider
+from schemas.limits import Limits
 
 _LOG_SECONDS = 2.0
 
@@ -19,14 +22,16 @@ class Health:
 
     Args:
         event_log: which must be reachable for the gateway to be ready.
+        limits: of the protocol, for the description.
         keys_ready: whether keys are known at all.
         metrics_token: opens what is for operators to other machines.
     """
 
     def __init__(
-        self, event_log: EventLog, keys_ready: Callable[[], bool], metrics_token: str | None = None
+        self, event_log: EventLog, limits: Limits, keys_ready: Callable[[], bool], metrics_token: str | None
     ) -> None:
         self._log = event_log
+        self._limits = limits
         self._keys_ready = keys_ready
         self._metrics_token = metrics_token
 
@@ -63,5 +68,20 @@ class Health:
     async def metrics(self, request: Request) -> Response:
         """``GET /metrics`` for Prometheus: to this machine, or with the token."""
         if not self._is_insider(request):
-            return JSONResponse({"code": "forbidden", "message": OUTSIDER}, 403)
+            return _for_operators()
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    async def openapi(self, request: Request) -> Response:
+        """``GET /openapi.json``: to the same."""
+        if not self._is_insider(request):
+            return _for_operators()
+        try:
+            installed = version("smolhog")
+        except PackageNotFoundError:
+            # Run from a source tree that was never installed.
+            installed = "0"
+        return JSONResponse(openapi_document(installed, self._limits))
+
+
+def _for_operators() -> Response:
+    return JSONResponse({"code": "operators_only", "message": OUTSIDER}, 403)

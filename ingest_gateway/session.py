@@ -25,6 +25,7 @@ from projects.keys import Key
 from schemas.limits import Limits
 from schemas.reasons import RejectReason
 from schemas.wire import Ack, Error, Hello, Ping, Pong, ServerFrame, SlowDown, Verdict, Welcome
+from smolhog.logs import redacted
 
 
 class CloseCode(IntEnum):
@@ -124,7 +125,10 @@ class Session:
             # Nobody is known yet: what came is not judged any further and not kept.
             hello = msgspec.json.decode(message, type=Hello)
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-            return self._fail(Refusal.PROTOCOL_ERROR, f"the first frame must be hello: {error}")
+            # The decoder quotes what it does not understand, and that may be a key in the wrong place.
+            return self._fail(
+                Refusal.PROTOCOL_ERROR, f"the first frame must be hello: {redacted(str(error))}"
+            )
         self._encoding = hello.encoding
         self.sdk = hello.sdk[:_LONGEST_SDK] if hello.sdk is not None else None
         return [Authorise(self._header_secret if self._header_secret is not None else hello.key)]

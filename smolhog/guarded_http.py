@@ -92,6 +92,7 @@ class GuardedHttp(HttpToolsProtocol):
         """Hand the connection over to the WebSocket protocol, which counts it in again."""
         self._clear_deadline()
         self._leave()
+        self._release()
         super().handle_websocket_upgrade()
 
     # Called by the parser; what they raise comes back out of it as its own error.

@@ -1,12 +1,16 @@
 """Ports: which are free, and who sits on those that are not."""
 
 import errno
+import secrets
 import socket
 from dataclasses import dataclass
 
 import psutil
 
 from smolhog.errors import PortTaken
+
+_LOWEST = 15_000
+_HIGHEST = 32_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +25,13 @@ class WantedPort:
 
 
 def free_ports(count: int = 1, host: str = "127.0.0.1") -> int:
-    """Return the first of ``count`` consecutive ports that nobody listens on now."""
+    """Return the first of ``count`` consecutive ports that nobody listens on now.
+
+    They lie below those that systems hand to outgoing connections, which could take one before it is used.
+    """
     while True:
-        with socket.socket(_family(host)) as probe:
-            probe.bind((host, 0))
-            first = int(probe.getsockname()[1])
-        rest = range(first + 1, first + count)
-        if first + count <= 65536 and all(_why_not(host, port) is None for port in rest):
+        first = _LOWEST + secrets.randbelow(_HIGHEST - _LOWEST - count)
+        if all(_why_not(host, port) is None for port in range(first, first + count)):
             return first
 
 

@@ -44,7 +44,7 @@ class Identity:
     def enter(self) -> None:
         """Enter the namespace, if there is to be one. Runs in the child, between fork and exec."""
         if self.namespace:
-            _enter_namespace()
+            enter_namespace()
 
     def give(self, path: Path) -> None:
         """Make a path belong to the server."""
@@ -108,7 +108,12 @@ def _closed_on_the_way(paths: tuple[Path, ...], user: tuple[int, int]) -> Path |
     return None
 
 
-def _enter_namespace() -> None:
+def enter_namespace() -> None:
+    """Make this process, which is root's, one of an ordinary user by its own account.
+
+    Raises:
+        OSError: the system does not allow it.
+    """
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(_CLONE_NEWUSER) != 0:
         raise OSError(ctypes.get_errno(), "no user namespace")
@@ -122,7 +127,7 @@ def namespaces_work() -> bool:
     try:
         tried = subprocess.run(
             [sys.executable, "-c", "import os; raise SystemExit(os.geteuid() == 0)"],
-            preexec_fn=_enter_namespace,
+            preexec_fn=enter_namespace,
             check=False,
         )
     except (OSError, subprocess.SubprocessError):

@@ -278,7 +278,7 @@ async def test_what_retention_deleted_is_an_error_and_reading_resumes_at_the_old
 async def test_a_reader_that_retention_overtakes_is_told(open_log: OpenLog) -> None:
     """A slow reader misses no message without an `OffsetGone` that says so."""
     log = await open_log(retention=Retention(max_bytes=400_000))
-    count, expected, told = 600, 0, 0
+    count, expected, told, resumed = 600, 0, 0, False
     await log.append(0, b"0 ")
     reading = log.read(0, 0)
     assert (await anext(reading)).body == b"0 "
@@ -288,12 +288,13 @@ async def test_a_reader_that_retention_overtakes_is_told(open_log: OpenLog) -> N
             try:
                 number = int((await anext(reading)).body.split()[0])
             except OffsetGone as gone:
+                # Retention may overtake it again before it gets there.
                 told += 1
                 reading = log.read(0, gone.oldest)
-                expected = int((await anext(reading)).body.split()[0])
+                resumed = True
             else:
-                assert number == expected + 1
-                expected = number
+                assert number > expected if resumed else number == expected + 1
+                expected, resumed = number, False
     assert told >= 1
     await reading.aclose()
 

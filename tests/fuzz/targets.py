@@ -66,9 +66,10 @@ def outcome(decode: Callable[[], object]) -> object:
     try:
         return decode()
     except FrameError as error:
-        assert isinstance(error.code, RejectReason)
-        error.message.encode()
-        return (error.code, error.batch_id)
+        refused = error
+    assert isinstance(refused.code, RejectReason)
+    refused.message.encode()
+    return (refused.code, refused.batch_id)
 
 
 def check_batch(batch: DecodedBatch) -> None:
@@ -195,9 +196,11 @@ def compressed(data: bytes) -> None:
     try:
         plain = decompress(data[1:], encoding, 10_000)
     except BodyError as error:
-        assert error.status in {400, 413}
-        return
-    assert len(plain) <= 10_000
+        status = error.status
+    else:
+        status = 200
+        assert len(plain) <= 10_000
+    assert status in {200, 400, 413}
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {

@@ -3,13 +3,14 @@
 import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from websockets.exceptions import InvalidStatus
 
 from projects.keys import Key, KeyKind
-from smolhog.connection_limits import ConnectionLimits
+from smolhog.connection_limits import ConnectionLimits, Doorkeeper
 from smolhog.guard import Guard
 from smolhog.patience import Patience
 from tests.ingest_gateway.running import (
@@ -24,6 +25,7 @@ from tests.ingest_gateway.running import (
     running_gateway,
 )
 from tests.security.attacker import TEXT, UPGRADE, frame, request, websocket, wire
+from tests.security.servers import eventually
 
 SHOP, EVIL = "https://shop.example", "https://evil.example"
 IMPATIENT = Guard(
@@ -87,9 +89,7 @@ async def test_who_never_reads_an_answer_is_closed() -> None:
             streams = gateway.app.state.streams
             while await connection.push(frame(TEXT, b'{"type":"ping"}') * 4000):
                 pass
-            async with asyncio.timeout(30):
-                while streams._open:
-                    await asyncio.sleep(0.05)
+            await eventually(lambda: not streams._open, "the connection was let go")
         await _served(gateway)
 
 
@@ -173,13 +173,9 @@ async def test_unfinished_bodies_and_messages_share_a_budget() -> None:
             async with websocket(gateway.port, KEY) as socket:
                 await socket.send(frame(TEXT, b" " * 400_000, declared=900_000))
                 await socket.rest()
-        async with asyncio.timeout(30), httpx.AsyncClient() as client:
-            body = {"content": b" " * 250_000, "headers": {"Authorization": f"Bearer {KEY}"}}
-            while (
-                await client.post(
-                    f"{gateway.http}/v1/batch", content=body["content"], headers=body["headers"]
-                )
-            ).status_code == 503:  # type: ignore[arg-type]
+        headers = {"Authorization": f"Bearer {KEY}"}
+        async with asyncio.timeout(30), httpx.AsyncClient(base_url=gateway.http, headers=headers) as client:
+            while (await client.post("/v1/batch", content=b" " * 250_000)).status_code == 503:
                 pass
 
 
@@ -220,3 +216,60 @@ async def test_a_page_of_another_origin_is_refused(tmp_path: Path, key_of_a_shop
                     assert said["type"] == "welcome"
                 else:
                     assert (said["code"], await close_code(socket)) == ("origin_refused", close)
+
+
+def upgrade(line: str = "GET /v1/stream", *headers: str) -> bytes:
+    """Write a request that asks for a WebSocket; the text may hold any byte."""
+    return "\r\n".join([f"{line} HTTP/1.1", "Host: x", *UPGRADE, *headers, "", ""]).encode("latin-1")
+
+
+ODD = {
+    "bytes in the query": upgrade("GET /v1/stream?\xff"),
+    "bytes in a header": upgrade("GET /v1/stream", "X: \xff\xfe"),
+    "upgrade with a body": upgrade("GET /v1/stream", "Content-Length: 10") + b"a" * 10,
+    "upgrade by POST": upgrade("POST /v1/stream"),
+    "upgrade behind a body": request("POST", "/v1/batch", AUTH, "Content-Length: 13")
+    + b'{"events":[]}'
+    + upgrade(),
+    "another upgrade": request("GET", "/health/live", "Upgrade: h2c", "Connection: Upgrade") + b"x" * 100,
+    "tunnel": b"CONNECT a:1 HTTP/1.1\r\nHost: x\r\n\r\n" + b"x" * 1000,
+    "HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "two lengths": request("POST", "/v1/batch", AUTH, "Content-Length: 5", "Transfer-Encoding: chunked")
+    + b"0\r\n\r\n",
+    "no URL": b"GET http://[ HTTP/1.1\r\nHost: x\r\n\r\n",
+    "star": b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n",
+    "negative length": request("POST", "/v1/batch", AUTH, "Content-Length: -1"),
+    "half a body": request("POST", "/v1/batch", AUTH, "Content-Length: 1000") + b"x" * 500,
+    "half a message": upgrade() + frame(TEXT, b"x" * 500, declared=1000),
+}
+
+
+async def test_nobody_is_counted_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever odd request a connection ended with, its place and its bytes are free again."""
+    made: list[Doorkeeper] = []
+
+    def remember(*arguments: Any) -> Doorkeeper:
+        made.append(Doorkeeper(*arguments))
+        return made[-1]
+
+    monkeypatch.setattr("smolhog.guard.Doorkeeper", remember)
+    async with gateway_over_sqlite(tmp_path) as gateway:
+        (doorkeeper,) = made
+        for raw in ODD.values():
+            async with wire(gateway.port) as connection:
+                await connection.send(raw)
+                # A request behind it tells that it was taken in, or that nothing is any more.
+                await connection.send(request())
+        await eventually(lambda: doorkeeper.inside == doorkeeper.unfinished.held == 0, "all was given back")
+        await _served(gateway)
+
+
+async def test_strangers_are_not_told_why_the_log_is_away() -> None:
+    """The reason may name machines; whoever asks through a proxy gets yes or no."""
+    log = HeldLog()
+    log.failing.add(0)
+    async with running_gateway(log) as gateway, httpx.AsyncClient(base_url=gateway.http) as client:
+        near = (await client.get("/health/ready")).json()["parts"]["event_log"]
+        far = await client.get("/health/ready", headers={"X-Forwarded-For": "203.0.113.9"})
+    assert near == "the test says so"
+    assert (far.status_code, far.json()["parts"]["event_log"]) == (503, "not ok")

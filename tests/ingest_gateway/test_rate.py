@@ -4,6 +4,7 @@ import asyncio
 import json
 from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -125,7 +126,7 @@ async def test_over_websocket_it_is_slow_down(tmp_path: Path) -> None:
             for socket in (first, second):
                 await socket.send(batch_frame(f"b{n}", *[event()] * 20))
         for socket in (first, second):
-            frames = []
+            frames: list[dict[str, Any]] = []
             while sum(frame["type"] == "ack" for frame in frames) < 4:
                 frames.append(await answer(socket))
             told = [frame["retry_after_ms"] for frame in frames if frame["type"] == "slow_down"]

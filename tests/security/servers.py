@@ -86,11 +86,9 @@ class Servers:
             ).status_code
         return httpx.get(f"{self.query_api}/analytics/events?limit=1", headers=headers).status_code
 
-    async def session(self, key: str, **options: object) -> ClientConnection:
+    async def session(self, key: str) -> ClientConnection:
         """Open a WebSocket and say hello; what the gateway answers is not read."""
-        socket = await connect(
-            f"ws://127.0.0.1:{self.gateway_port}/v1/stream", **{"compression": None, **options}
-        )  # type: ignore[arg-type]
+        socket = await connect(f"ws://127.0.0.1:{self.gateway_port}/v1/stream", compression=None)
         await socket.send(json.dumps({"type": "hello", "key": key}))
         return socket
 
@@ -113,7 +111,7 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
 async def eventually(condition: Callable[[], bool], what: str) -> None:
     """Poll, and let this test's own event loop run."""
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - what is waited for happens in another process
             await asyncio.sleep(0.02)
     assert condition(), what
 

@@ -39,7 +39,7 @@ def test_a_key_for_pages_of_some_origins(servers: Servers) -> None:
             assert servers.answer_to(secret, kind, origin) == status
     listed = json.loads(smolhog(servers, "keys", "list", "--json").stdout)
     assert [key["origins"] for key in listed][-2:] == [[OTHER, SHOP]] * 2
-    assert [key["origins"] for key in listed][0] is None
+    assert next(key["origins"] for key in listed) is None
 
 
 def test_a_refused_page_is_told_why(servers: Servers) -> None:

@@ -1,7 +1,8 @@
-"""The query API against its own description: schemathesis asks whatever the OpenAPI document allows, and more."""
+"""Both servers against their own descriptions: schemathesis sends whatever the OpenAPI documents allow, and more."""
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import schemathesis
@@ -13,14 +14,22 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from query_api.openapi import openapi_document
+import ingest_gateway.openapi
+import query_api.openapi
+from schemas.limits import Limits
 from tests.fixtures_clickhouse import ClickHouseServer
 from tests.fixtures_postgres import PostgresServer
 from tests.security.servers import Servers, running_servers
 
-SCHEMA = schemathesis.openapi.from_dict(openapi_document("0"))
-EXAMPLES = int(os.environ.get("SMOLHOG_FUZZ_EXAMPLES", "15"))
-PROMISES = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+QUERY_API = schemathesis.openapi.from_dict(query_api.openapi.openapi_document("0"))
+GATEWAY = schemathesis.openapi.from_dict(ingest_gateway.openapi.openapi_document("0", Limits()))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "15"))
+PROMISES = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+]
 
 
 @pytest.fixture(scope="module")
@@ -29,20 +38,32 @@ def servers(
     clickhouse_server: ClickHouseServer,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Servers]:
-    """A query API over empty stores."""
+    """Both servers over empty stores."""
     folder = tmp_path_factory.mktemp("schema")
     with running_servers(postgres_server, clickhouse_server, folder) as running:
         yield running
 
 
-@SCHEMA.parametrize()
-@settings(
+as_often = settings(
     max_examples=EXAMPLES,
     derandomize=EXAMPLES < 100,
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
-def test_answers_are_as_described(case: schemathesis.Case, servers: Servers) -> None:
+
+
+@QUERY_API.parametrize()
+@as_often
+def test_questions_are_answered_as_described(case: Any, servers: Servers) -> None:
     """No question makes a 5xx, and every answer has a status, type and shape that the document names."""
     headers = {"Authorization": f"Bearer {servers.read_keys['ours']}"}
     case.call_and_validate(base_url=servers.query_api, headers=headers, checks=PROMISES)
+
+
+@GATEWAY.parametrize()
+@as_often
+def test_events_are_taken_or_refused_as_described(case: Any, servers: Servers) -> None:
+    """The same of everything that takes events."""
+    key = servers.write_keys["ours"]
+    headers = {"Authorization": f"Bearer {key}", "smolhog-api-key": key}
+    case.call_and_validate(base_url=servers.gateway, headers=headers, checks=PROMISES)

@@ -23,6 +23,8 @@ log = structlog.get_logger()
 _FRAME_MARGIN = 64 * 1024
 """A frame this much over the limit is still read, so that its client gets told why it is refused."""
 _GRACE_SECONDS = 30
+_GOODBYE_SECONDS = 2.0
+"""Longest that clients may take to answer the last close frame."""
 
 
 class GatewayServer(uvicorn.Server):
@@ -52,7 +54,19 @@ class GatewayServer(uvicorn.Server):
         for server in self.servers:
             server.close()
         await self._app.state.streams.drain()
+        await self._wait_for_goodbyes()
         await super().shutdown(sockets)
+
+    async def _wait_for_goodbyes(self) -> None:
+        """Let clients answer the close frames.
+
+        uvicorn would cut them off while they still send, and the reset that follows may overtake our code.
+        """
+        deadline = asyncio.get_running_loop().time() + _GOODBYE_SECONDS
+        while asyncio.get_running_loop().time() < deadline and any(  # noqa: ASYNC110 - nobody tells when one is gone
+            getattr(connection, "close_sent", False) for connection in self.server_state.connections
+        ):
+            await asyncio.sleep(0.01)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

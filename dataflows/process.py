@@ -6,6 +6,7 @@ Its state is the open rollup cells of the partition, as compact bytes; ids live 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+import structlog
 from bytewax.operators import StatefulBatchLogic
 
 from dataflows.pipeline import PartitionPipeline, PipelineCounts
@@ -13,6 +14,8 @@ from dataflows.rollup import RollupCounter
 from event_log.port import Message
 from schemas.stored import CountedTo, StoredBatch
 from smolhog.metrics import EVENTS_DEDUPLICATED, EVENTS_PROCESSED, EVENTS_REJECTED
+
+_log = structlog.get_logger()
 
 EMIT_ALL_EVERY = timedelta(seconds=1)
 
@@ -50,7 +53,12 @@ class ProcessLogic(StatefulBatchLogic[list[Message], StoredBatch, bytes]):
 
     def on_batch(self, values: list[list[Message]]) -> tuple[list[StoredBatch], bool]:
         """Process what the source handed out."""
-        batches = [self._pipeline.process(messages) for messages in values]
+        try:
+            batches = [self._pipeline.process(messages) for messages in values]
+        except Exception as error:
+            # Where several flows share a process, Bytewax may end with a panic that hides the reason.
+            _log.exception("processing failed", partition=self._partition, reason=str(error))
+            raise
         self._next_offset = batches[-1].next_offset
         self._rollups.advance(self._next_offset)
         self._count(batches)

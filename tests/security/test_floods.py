@@ -164,13 +164,17 @@ PINGS = {
 
 @pytest.mark.parametrize("name", PINGS)
 async def test_a_client_that_never_reads_is_not_read_from(servers: Servers, name: str) -> None:
-    """What it would have to read stays bounded: the gateway stops reading too."""
+    """What it would have to read stays bounded: the gateway stops reading too.
+
+    An ack is so much smaller than its batch that a gigabyte of batches may not fill the sockets with
+    acks; of these, only the memory tells.
+    """
     before = servers.resident("gateway")
     sent = 0
     async with websocket(servers.gateway_port, servers.write_keys["ours"]) as connection:
-        while await connection.push(PINGS[name]):
+        while sent < 1000 * MIB and await connection.push(PINGS[name]):
             sent += len(PINGS[name])
-            assert sent < 1000 * MIB, "a gigabyte of answers is waiting somewhere"
+        assert sent < 1000 * MIB or name == "batches of good events", "a gigabyte of answers waits somewhere"
         assert servers.resident("gateway") - before < GROWTH
 
 

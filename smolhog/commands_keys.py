@@ -69,7 +69,7 @@ def list_projects(*, data: DataOption = None, as_json: JsonOption = False) -> No
 )
 def create_key(
     project: ProjectArgument,
-    kind: Annotated[KeyKind, typer.Option(help="write: send events. read: query and dashboard.")],
+    kind: Annotated[KeyKind, typer.Option(help="write: send events. read: ask the query API.")],
     name: Annotated[str, typer.Option(help="A name that tells what the key is for.")] = "",
     origin: Annotated[
         list[str] | None,

@@ -14,10 +14,6 @@ def up_command(
     *,
     data: DataOption = None,
     verbose: VerboseOption = False,
-    open_browser: Annotated[
-        bool,
-        typer.Option("--open-browser/--no-open-browser", help="Open the dashboard when everything is ready."),
-    ] = False,
 ) -> None:
     """Start everything and keep it running until Ctrl-C.
 
@@ -28,7 +24,7 @@ def up_command(
     # Here, so that --help need not load the drivers of every store.
     from smolhog.running import run_up  # noqa: PLC0415
 
-    asyncio.run(run_up(load_settings(data), verbose=verbose, open_browser=open_browser))
+    asyncio.run(run_up(load_settings(data), verbose=verbose))
 
 
 def demo_command(

@@ -96,7 +96,7 @@ def panel(state: DemoState) -> RenderableType:
         )
     where = Table.grid(padding=(0, 2))
     where.add_row("gateway", state.gateway)
-    where.add_row("dashboard", state.dashboard)
+    where.add_row("query API", state.dashboard)
     where.add_row("read key", f"{state.read_key} [dim](opens the demo's project only)[/]")
     parts: list[RenderableType] = [figures, "", top, "", last, "", where]
     if state.trouble:

@@ -1,7 +1,6 @@
 """`smolhog up`: a data folder, a stack in it, until somebody says stop."""
 
 import asyncio
-import webbrowser
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -50,7 +49,7 @@ async def running_stack(
         lock.release()
 
 
-async def run_up(settings: Settings, *, verbose: bool, open_browser: bool) -> None:
+async def run_up(settings: Settings, *, verbose: bool) -> None:
     """Start everything, say where it is, and wait for a signal."""
     made: list[ProjectKeys] = []
 
@@ -66,11 +65,9 @@ async def run_up(settings: Settings, *, verbose: bool, open_browser: bool) -> No
             for keys in made:
                 print_first_keys(keys)
             OUT.print(f"  gateway    {gateway_url(resolved)}   (WebSocket /v1/stream, HTTP /v1/batch)")
-            OUT.print(f"  dashboard  {query_url(resolved)}   (query API under /analytics)")
+            OUT.print(f"  query API  {query_url(resolved)}   (/analytics/stats, /openapi.json)")
             OUT.print(f"  logs       {supervisor.logs}")
             OUT.print("Ready. Ctrl-C stops everything; nothing that was acknowledged is lost.")
-            if open_browser:
-                await asyncio.to_thread(webbrowser.open, query_url(resolved))
             await supervisor.signals.requested.wait()
             OUT.print("Stopping; a second Ctrl-C kills.")
     except StopRequested:

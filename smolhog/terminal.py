@@ -75,5 +75,5 @@ def print_first_keys(keys: ProjectKeys) -> None:
     # Plain lines: a frame would wrap or cut a key on a narrow terminal, and be copied along.
     OUT.print(f'Keys of the project "{escape(keys.project)}":')
     OUT.print(f"  write key  [bold]{keys.write_key}[/]   goes into your app")
-    OUT.print(f"  read key   [bold]{keys.read_key}[/]   opens the query API and the dashboard")
+    OUT.print(f"  read key   [bold]{keys.read_key}[/]   opens the query API")
     OUT.print("  [yellow]Keep them now: they are stored as hashes and cannot be shown again.[/]")

@@ -15,5 +15,5 @@ def gateway_url(settings: Settings) -> str:
 
 
 def query_url(settings: Settings) -> str:
-    """Return the address of the query API and the dashboard."""
+    """Return the address of the query API."""
     return _http(settings.query_host, settings.query_port)

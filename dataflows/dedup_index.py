@@ -6,7 +6,7 @@ them survive a power cut, too.
 """
 
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
 from rocksdict import (
     AccessType,
@@ -20,6 +20,14 @@ from rocksdict import (
 
 _SECONDS_A_DAY = 86_400
 _MIB = 1024**2
+
+
+class IndexSize(NamedTuple):
+    """How much an index holds; both as RocksDB knows it, without looking."""
+
+    ids: int
+    """Estimated: those that have expired count until they are dropped."""
+    disk_bytes: int
 
 
 class RocksDedupIndex:
@@ -44,6 +52,13 @@ class RocksDedupIndex:
         for key, place in entries.items():
             batch.put(key, place)
         self._db.write(batch)
+
+    def size(self) -> IndexSize:
+        """Return how much there is. May be called from any thread."""
+        return IndexSize(
+            ids=self._db.property_int_value("rocksdb.estimate-num-keys") or 0,
+            disk_bytes=self._db.property_int_value("rocksdb.total-sst-files-size") or 0,
+        )
 
     def sync(self) -> None:
         """Make everything written so far survive a power cut."""

@@ -16,14 +16,11 @@ from schemas.rows import escape_json
 # SDKs of backends send their own name here; only a browser's or an app's user agent says something
 # about the person, and events that backends send about a browser carry it as a property.
 _BROWSER_MARKS = ("Mozilla/", "Opera/", "Dart/", "okhttp/", "CFNetwork/")
-_PAGE_PROPERTIES = ("$current_url", "url")
-_REFERRER_PROPERTIES = ("$referrer", "referrer")
 # The caches behind the parsers keep whole texts; what is longer than these tells nothing more.
 _TEXT_LENGTH = 2000
 _ADDRESS_LENGTH = 45
-_NOTHING_SAID = (None, None, None, None)
-_EXTENDED_MOST = 500
-_USER_AGENT_PROPERTIES = ("$user_agent", "$raw_user_agent")
+_NOTHING_SAID = (None,) * 7
+_EXTENDED_MOST = 1_000
 
 
 class Context(dict[str, str]):
@@ -32,19 +29,19 @@ class Context(dict[str, str]):
     Few contexts serve many events: each remembers its JSON, and the contexts that it became part of.
     """
 
-    __slots__ = ("_encoded", "extended")
+    __slots__ = ("_text", "extended")
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.extended: dict[tuple[str | None, ...], Context] = {}
-        self._encoded: bytes | None = None
+        self._text: str | None = None
 
     @property
-    def encoded(self) -> bytes:
+    def text(self) -> str:
         """JSON, escaped for a row."""
-        if self._encoded is None:
-            self._encoded = escape_json(encode_properties(dict(self)))
-        return self._encoded
+        if self._text is None:
+            self._text = escape_json(encode_properties(dict(self)).decode())
+        return self._text
 
 
 class Enricher:
@@ -70,21 +67,44 @@ class Enricher:
 
     def put_context(self, shared: Context, properties: dict[str, Any]) -> Context:
         """Return the context of one event; ``shared`` itself where the event adds nothing to it."""
-        address = properties.get("$ip")
+        get = properties.get
         said = (
-            _text(properties, _USER_AGENT_PROPERTIES),
-            address[:_ADDRESS_LENGTH] if isinstance(address, str) else None,
-            _text(properties, _PAGE_PROPERTIES),
-            _text(properties, _REFERRER_PROPERTIES),
+            get("$user_agent"),
+            get("$raw_user_agent"),
+            get("$ip"),
+            get("$current_url"),
+            get("url"),
+            get("$referrer"),
+            get("referrer"),
         )
-        context = shared if said == _NOTHING_SAID else shared.extended.get(said)
-        if context is None:
-            if len(shared.extended) >= _EXTENDED_MOST:
-                shared.extended.clear()
-            context = shared.extended[said] = self._extend(shared, *said)
+        if said == _NOTHING_SAID:
+            context = shared
+        else:
+            try:
+                known = shared.extended.get(said)
+            except TypeError:
+                # A list or an object says nothing, and cannot be looked up.
+                known = None
+            context = self._extended(shared, said) if known is None else known
         if context.keys().isdisjoint(properties):
             return context
         return Context((name, value) for name, value in context.items() if name not in properties)
+
+    def _extended(self, shared: Context, said: tuple[Any, ...]) -> Context:
+        texts = tuple(value if isinstance(value, str) else None for value in said)
+        user_agent, raw_user_agent, address, current_url, url, referrer_url, referrer = texts
+        context = self._extend(
+            shared,
+            _first_text(user_agent, raw_user_agent),
+            None if address is None else address[:_ADDRESS_LENGTH],
+            _first_text(current_url, url),
+            _first_text(referrer_url, referrer),
+        )
+        if texts == said and all(text is None or len(text) <= _TEXT_LENGTH for text in texts):
+            if len(shared.extended) >= _EXTENDED_MOST:
+                shared.extended.clear()
+            shared.extended[said] = context
+        return context
 
     def _extend(
         self,
@@ -106,9 +126,5 @@ class Enricher:
         return context
 
 
-def _text(properties: dict[str, Any], names: tuple[str, ...]) -> str | None:
-    for name in names:
-        value = properties.get(name)
-        if value and isinstance(value, str):
-            return value[:_TEXT_LENGTH]
-    return None
+def _first_text(*texts: str | None) -> str | None:
+    return next((text[:_TEXT_LENGTH] for text in texts if text), None)

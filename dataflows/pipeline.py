@@ -2,33 +2,31 @@
 
 ::
 
-    decode_message -> reject -> drop_repeated -> put_context -> count -> format
+    decode, reject -> drop repeated -> correct times -> put context -> count -> format
 
 Every event ends as a row or as a rejected event with a reason; a repeated one ends nowhere, since
 its first occurrence is stored. Pure but for the dedup index, which is handed in.
 """
 
-import re
 from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from hashlib import blake2b
-from typing import Any, NamedTuple
+from itertools import chain, compress
 
+from dataflows.decode import DecodedMessage, SoundBatch, decode
 from dataflows.dedup import DedupIndex, dedup_key, find_first, place_of
 from dataflows.enrich import Enricher
 from dataflows.event_time import correct_time
 from dataflows.refusals import UNREADABLE_EVENTS, RefusalWatch
-from dataflows.rollup import CountedEvent, RollupCounter
+from dataflows.rollup import RollupCounter
 from event_log.port import Message
-from schemas.envelope import CloseGroups, EnvelopeError, LogEvent, SubBatch, decode_message, encode_event
 from schemas.limits import Limits
-from schemas.properties import Rejection, check_text, decode_properties
-from schemas.reasons import RejectReason
-from schemas.rows import format_row, format_time, row_prefix, row_suffix
-from schemas.stored import MessageRows, StoredBatch, StoredRejection
+from schemas.rows import format_rows, format_times, row_end
+from schemas.stored import MessageRows, StoredBatch
 
-_EPOCH_ORDINAL = datetime(1970, 1, 1).toordinal()  # noqa: DTZ001 - only the date counts
+_SECONDS_A_DAY = 86_400
 
 
 @dataclass(slots=True)
@@ -41,25 +39,6 @@ class PipelineCounts:
     """Messages whose events nobody can count."""
     repeated: int = 0
     stored: int = 0
-
-
-class _Candidate(NamedTuple):
-    """An event that was not rejected."""
-
-    event: LogEvent
-    properties: dict[str, Any]
-    raw_properties: bytes
-
-
-class _Decoded(NamedTuple):
-    """One sub-batch, with the slice of the dedup answers that belongs to it."""
-
-    offset: int
-    batch: SubBatch
-    candidates: list[_Candidate]
-
-
-_Steps = list[_Decoded | CloseGroups]
 
 
 class PartitionPipeline:
@@ -105,183 +84,95 @@ class PartitionPipeline:
             TooManyRejected: most events are refused; nothing of these messages was handed on.
         """
         before = copy(self.counts)
-        rejected: dict[int, list[StoredRejection]] = {message.offset: [] for message in messages}
-        steps: _Steps = []
-        keys: list[bytes] = []
-        places: list[bytes] = []
-        for message in messages:
-            self._decode(message, steps, keys, places, rejected[message.offset])
+        decoded = [decode(message, self._limits) for message in messages]
+        for message in decoded:
+            self.counts.received += message.received
+            self.counts.refused += message.refused
+            self.counts.unreadable += message.unreadable
         unreadable = UNREADABLE_EVENTS * (self.counts.unreadable - before.unreadable)
         self._refusals.add(
             self.counts.received - before.received + unreadable,
             self.counts.refused - before.refused + unreadable,
         )
-        self._drop_repeated_refusals(messages, rejected)
-        passed = find_first(self._index, keys, places)
-        rows: dict[int, list[bytes]] = {message.offset: [] for message in messages}
+        self._drop_repeated_refusals(messages, decoded)
+        self._drop_repeated(decoded)
+        rows: list[MessageRows] = []
         days: set[int] = set()
-        begin = 0
-        log_time: datetime | None = None
-        for step in steps:
-            if isinstance(step, CloseGroups):
-                self._rollups.close(step.project_id, step.begin, step.end)
-                continue
-            offset, batch, candidates = step
-            end = begin + len(candidates)
-            first = [
-                candidate for candidate, passes in zip(candidates, passed[begin:end], strict=True) if passes
-            ]
-            begin = end
-            log_time = batch.received_at if log_time is None else max(log_time, batch.received_at)
-            rows[offset].extend(self._store(offset, batch, first, days))
-        self.counts.repeated += len(passed) - sum(passed)
+        for message in decoded:
+            for control in message.controls:
+                self._rollups.close(control.project_id, control.begin, control.end)
+            parts = [self._store(message, batch, days) for batch in message.batches]
+            events = sum(len(batch.events) for batch in message.batches)
+            rows.append(MessageRows(message.offset, events, b"".join(parts), message.rejected))
+        self.counts.stored += sum(message.events for message in rows)
         return StoredBatch(
-            messages=[
-                MessageRows(offset, len(lines), b"".join(lines), rejected[offset])
-                for offset, lines in rows.items()
-            ],
+            messages=rows,
             days=frozenset(days),
             rollups=[],
             next_offset=messages[-1].offset + 1,
-            log_time=log_time,
+            log_time=max(
+                (batch.header.received_at for message in decoded for batch in message.batches), default=None
+            ),
         )
 
-    def _drop_repeated_refusals(
-        self, messages: list[Message], rejected: dict[int, list[StoredRejection]]
-    ) -> None:
+    def _drop_repeated_refusals(self, messages: list[Message], decoded: list[DecodedMessage]) -> None:
         """Keep the rejected events of each message once.
 
         The log holds a message twice where the append was stored but its confirmation lost. Good events
         are known by their ids; a rejected one may have none, but the message is the same to the byte.
         """
-        refused = [message for message in messages if rejected[message.offset]]
-        # No project has number 0.
-        keys = [dedup_key(0, blake2b(message.body, digest_size=16).digest()) for message in refused]
-        places = [place_of(message.offset, 0) for message in refused]
-        for message, is_first in zip(refused, find_first(self._index, keys, places), strict=True):
-            if not is_first:
-                rejected[message.offset].clear()
-
-    def _decode(
-        self,
-        message: Message,
-        steps: _Steps,
-        keys: list[bytes],
-        places: list[bytes],
-        rejected: list[StoredRejection],
-    ) -> None:
-        """Decode one message; what the gateway or this step refuses goes to ``rejected``."""
-        offset = message.offset
-        try:
-            decoded = decode_message(message.body)
-        except EnvelopeError as error:
-            rejected.append(_rejected_message(message.body, error))
-            self.counts.unreadable += 1
+        refused = [pair for pair in zip(messages, decoded, strict=True) if pair[1].rejected]
+        if not refused:
             return
-        steps.extend(decoded.controls)
-        # Looked for once in all names of a message; JSON has no other way to write it.
-        may_hold_nul = b"\\u0000" in message.body
-        index = 0
-        by_gateway = 0
-        for batch in decoded.batches:
-            for refused in batch.rejected:
-                rejected.append(
-                    StoredRejection(
-                        place=by_gateway,
-                        project_id=batch.project_id,
-                        received_at=batch.received_at,
-                        event_id=refused.event_id,
-                        reason=refused.reason,
-                        message=refused.message,
-                        payload=refused.payload,
-                        source=batch.source,
-                        rejected_by="gateway",
-                    )
-                )
-                by_gateway += 1
-            candidates: list[_Candidate] = []
-            for event in batch.events:
-                raw = bytes(event.properties)
-                bad_name = _check_names(event) if may_hold_nul else None
-                properties = bad_name or decode_properties(raw, self._limits)
-                event_id = _event_id_bytes(event.event_id)
-                if isinstance(properties, Rejection):
-                    rejected.append(_rejected_event(index, batch, event, properties))
-                elif event_id is None:
-                    rejected.append(_rejected_event(index, batch, event, _BAD_EVENT_ID))
-                else:
-                    keys.append(dedup_key(batch.project_id, event_id))
-                    places.append(place_of(offset, index))
-                    candidates.append(_Candidate(event, properties, raw))
-                index += 1
-            steps.append(_Decoded(offset, batch, candidates))
-            self.counts.refused += len(batch.events) - len(candidates)
-        self.counts.received += index
+        # No project has number 0.
+        keys = [dedup_key(0, blake2b(message.body, digest_size=16).digest()) for message, _ in refused]
+        places = [place_of(message.offset, 0) for message, _ in refused]
+        for (_, found), is_first in zip(refused, find_first(self._index, keys, places), strict=True):
+            if not is_first:
+                found.rejected.clear()
 
-    def _store(
-        self, offset: int, batch: SubBatch, candidates: list[_Candidate], days: set[int]
-    ) -> list[bytes]:
+    def _drop_repeated(self, decoded: list[DecodedMessage]) -> None:
+        """Leave of all events those that are the first with their id."""
+        keys = list(chain.from_iterable(message.keys for message in decoded))
+        places = list(chain.from_iterable(message.places for message in decoded))
+        passed = find_first(self._index, keys, places) if keys else []
+        repeated = passed.count(False)
+        if not repeated:
+            return
+        self.counts.repeated += repeated
+        passes = iter(passed)
+        for message in decoded:
+            message.batches = [
+                _first_of(batch, [next(passes) for _ in batch.events]) for batch in message.batches
+            ]
+
+    def _store(self, message: DecodedMessage, batch: SoundBatch, days: set[int]) -> bytes:
         """Put context to events, count them and format them; adds the days of their times to ``days``."""
+        header, events, properties = batch
         enricher = self._enricher
-        shared = enricher.context_of_client(batch.client_address, batch.user_agent)
-        prefix = row_prefix(batch.project_id)
-        suffix = row_suffix(batch, self._log_id, self._partition, offset)
-        received_at = format_time(batch.received_at)
-        counted: list[CountedEvent] = []
-        lines: list[bytes] = []
-        for event, properties, raw in candidates:
-            timestamp = correct_time(event.timestamp, batch.sent_at, batch.received_at)
-            context = enricher.put_context(shared, properties)
-            lines.append(prefix + format_row(event, timestamp, received_at, raw, context.encoded) + suffix)
-            days.add(timestamp.toordinal() - _EPOCH_ORDINAL)
-            seconds = int(timestamp.timestamp())
-            counted.append(CountedEvent(seconds - seconds % 60, event.event, properties, context))
-        self._rollups.count(offset, int(batch.received_at.timestamp()), batch.project_id, counted)
-        self.counts.stored += len(lines)
-        return lines
+        shared = enricher.context_of_client(header.client_address, header.user_agent)
+        contexts = [enricher.put_context(shared, fields) for fields in properties]
+        sent_at, received_at = header.sent_at, header.received_at
+        times = format_times([correct_time(event.timestamp, sent_at, received_at) for event in events])
+        minutes = [_minute_of(time[:16]) for time in times]
+        days.update({minute // _SECONDS_A_DAY for minute in minutes})
+        self._rollups.count(
+            message.offset,
+            int(received_at.timestamp()),
+            header.project_id,
+            zip(minutes, [event.event for event in events], properties, contexts, strict=True),
+        )
+        end = row_end(header, self._log_id, self._partition, message.offset)
+        return format_rows(events, times, [context.text for context in contexts], end, plain=message.plain)
 
 
-_UUID = re.compile("[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_BAD_EVENT_ID = Rejection(RejectReason.INVALID_EVENT_ID, "event_id must be a UUID of 36 characters")
-
-
-def _check_names(event: LogEvent) -> Rejection | None:
-    for name in (event.event, event.distinct_id, event.session_id):
-        if name is not None and (found := check_text(name)) is not None:
-            return found
-    return None
-
-
-def _event_id_bytes(event_id: str) -> bytes | None:
-    # fromhex skips spaces, and PostgreSQL takes hyphens in fewer places than anybody may write them.
-    if _UUID.fullmatch(event_id) is None:
-        return None
-    return bytes.fromhex(event_id.replace("-", ""))
-
-
-def _rejected_event(index: int, batch: SubBatch, event: LogEvent, why: Rejection) -> StoredRejection:
-    return StoredRejection(
-        place=index,
-        project_id=batch.project_id,
-        received_at=batch.received_at,
-        event_id=event.event_id,
-        reason=why.reason,
-        message=why.message,
-        payload=encode_event(event),
-        source=batch.source,
-        rejected_by="dataflow",
+def _first_of(batch: SoundBatch, passes: list[bool]) -> SoundBatch:
+    return SoundBatch(
+        batch.header, list(compress(batch.events, passes)), list(compress(batch.properties, passes))
     )
 
 
-def _rejected_message(body: bytes, error: EnvelopeError) -> StoredRejection:
-    return StoredRejection(
-        place=0,
-        project_id=None,
-        received_at=None,
-        event_id=None,
-        reason=RejectReason.MALFORMED,
-        message=str(error),
-        payload=body,
-        source=None,
-        rejected_by="dataflow",
-    )
+@lru_cache(maxsize=10_000)
+def _minute_of(time: str) -> int:
+    """Return the minute that a formatted time begins with, in seconds since 1970."""
+    return int(datetime.fromisoformat(f"{time}+00:00").timestamp())

@@ -5,8 +5,8 @@ from itertools import groupby
 
 import msgspec
 
-from dataflows.rollup import CountedEvent, RollupCounter
-from schemas.rollup import Interval, RollupRow
+from dataflows.rollup import RollupCounter
+from schemas.rollup import Interval, RollupRows
 from sinks.postgres.raw_events import RawEvent
 
 _NEVER = 2**62
@@ -33,7 +33,7 @@ class HourOfCells:
 
     def count(self, event: RawEvent) -> None:
         """Count one event."""
-        counted = CountedEvent(event.minute, event.event, _decode(event.properties), _decode(event.context))
+        counted = (event.minute, event.event, _decode(event.properties), _decode(event.context))
         counter = self._counters[event.partition]
         counter.count(self._segments[event.partition], 0, event.project_id, [counted])
         self.events += 1
@@ -41,8 +41,8 @@ class HourOfCells:
             for each in self._counters:
                 each.settle()
 
-    def rows(self) -> list[RollupRow]:
-        """Return a row for each cell. Their version is 0: it is no offset up to which anything was read."""
+    def rows(self) -> list[RollupRows]:
+        """Return all cells. Their version is 0: it is no offset up to which anything was read."""
         return [row._replace(version=0) for counter in self._counters for row in counter.emit()]
 
 

@@ -31,7 +31,7 @@ from event_log.port import EventLog
 from schemas.envelope import CloseGroups, decode_message, encode_controls
 from schemas.rollup import HourRange, Interval
 from sinks.clickhouse.cells import Superseded
-from sinks.clickhouse.rollup_rows import INSERT_SETTINGS, ROLLUP_COLUMNS, ROLLUP_TABLES, format_rollup_row
+from sinks.clickhouse.rollup_rows import INSERT_SETTINGS, ROLLUP_COLUMNS, ROLLUP_TABLES, format_rollup_rows
 from sinks.positions import LogPartition, Positions, behind, read_counted, read_stored
 from sinks.postgres.raw_events import read_raw
 from sinks.refill import refill_columns
@@ -162,7 +162,7 @@ def rebuild(
 def _replace(stores: Stores, old: Superseded, hour: HourOfCells, log_id: int, report: RebuildReport) -> None:
     rows = hour.rows()
     for interval, table in ROLLUP_TABLES.items():
-        new = [format_rollup_row(row, log_id) for row in rows if row.key.interval == interval]
+        new = [format_rollup_rows(each, log_id) for each in rows if each.group.interval == interval]
         body = old.replacements(table, HourRange(hour.begin, hour.begin + Interval.HOUR)) + b"".join(new)
         if body:
             stores.clickhouse.raw_insert(
@@ -170,7 +170,7 @@ def _replace(stores: Stores, old: Superseded, hour: HourOfCells, log_id: int, re
             )
     report.hours += 1
     report.events += hour.events
-    report.rows += len(rows)
+    report.rows += sum(len(each.totals) for each in rows)
 
 
 def _sweep(stores: Stores, old: Superseded, hours: HourRange, closing: Closing) -> None:

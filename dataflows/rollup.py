@@ -19,36 +19,27 @@ takes no place among those told apart, neither as a value nor as a dimension, an
 ``$other`` nothing is told apart: so it does not matter in which order columns are counted.
 
 Counting is put off until numbers are asked for: many events of one bucket are then counted column
-by column, which costs a tenth of what counting each by itself does.
+by column (:mod:`dataflows.columns`), which costs a tenth of what counting each by itself does.
 """
 
-from collections import Counter
 from collections.abc import Iterable
-from itertools import chain
-from typing import Any, NamedTuple
 
 import msgspec
 
-from schemas.rollup import OTHER, TOTAL, CellKey, Interval, RollupRow
+from dataflows.columns import Columns, Fields, count_columns, first_names, first_values, join_columns
+from schemas.rollup import OTHER, TOTAL, CellGroup, Interval, RollupRows
 
-VALUE_LENGTH = 100
-"""Longest value of a property that is told apart, in characters."""
-
-_STATE_VERSION = 1
+_STATE_VERSION = 2
 _GroupKey = tuple[int, int, int]  # project, interval, bucket
-_Pending = dict[str, list[dict[str, Any]]]  # event -> properties, context, properties, context, ...
-_Columns = list[tuple[str, dict[str, int]]]  # dimension and its values, in the order of the log
+_Pending = dict[str, list[Fields]]  # event -> properties, context, properties, context, ...
+_Dirty = dict[tuple[str, str], set[str]]  # event, dimension -> values
 
+Countable = tuple[int, str, Fields, Fields]
+"""What the rollups need to know of an event.
 
-class CountedEvent(NamedTuple):
-    """What the rollups need to know of an event."""
-
-    minute: int
-    """Start of the minute of its corrected time, in seconds since 1970."""
-    event: str
-    properties: dict[str, Any]
-    context: dict[str, str]
-    """Shares no name with ``properties``."""
+The start of the minute of its corrected time, in seconds since 1970; its name; its properties; its
+context, which shares no name with them.
+"""
 
 
 class _Group(msgspec.Struct, array_like=True):
@@ -62,7 +53,7 @@ class _State(msgspec.Struct, array_like=True):
     version: int
     log_time: int
     groups: list[tuple[int, int, int, _Group]]
-    closed: list[RollupRow]
+    closed: list[RollupRows]
     counted_to: int = 0
 
 
@@ -95,8 +86,8 @@ class RollupCounter:
         self._log_time = 0
         self._groups: dict[_GroupKey, _Group] = {}
         self._pending: dict[_GroupKey, _Pending] = {}
-        self._dirty: dict[_GroupKey, set[tuple[str, str, str]]] = {}
-        self._closed: list[RollupRow] = []
+        self._dirty: dict[_GroupKey, _Dirty] = {}
+        self._closed: list[RollupRows] = []
         self._counted_to = counted_to
         self._emitted_to = counted_to
         if state is not None:
@@ -116,7 +107,7 @@ class RollupCounter:
         """Say that every message before ``next_offset`` was handed to :meth:`count`, if it held events."""
         self._counted_to = max(self._counted_to, next_offset)
 
-    def count(self, offset: int, log_time: int, project_id: int, events: list[CountedEvent]) -> None:
+    def count(self, offset: int, log_time: int, project_id: int, events: Iterable[Countable]) -> None:
         """Count the events of one sub-batch.
 
         Args:
@@ -128,25 +119,20 @@ class RollupCounter:
         self._log_time = max(self._log_time, log_time)
         if offset < self._counted_to:
             return
-        pending: dict[int, tuple[_Pending, _Pending]] = {}
+        shares: dict[tuple[int, str], list[Fields]] = {}
+        for minute, event, properties, context in events:
+            share = shares.get((minute, event))
+            if share is None:
+                share = shares[minute, event] = []
+            share.append(properties)
+            share.append(context)
         # All groups are opened before any event waits: closing one counts all that waits.
-        for minute in {event.minute: None for event in events}:
+        for minute in {minute: None for minute, _ in shares}:
             for key in _keys_of(project_id, minute):
                 self._open(offset, key)
-        for minute, event, properties, context in events:
-            waiting = pending.get(minute)
-            if waiting is None:
-                by_minute, by_hour = _keys_of(project_id, minute)
-                waiting = pending[minute] = (
-                    self._pending.setdefault(by_minute, {}),
-                    self._pending.setdefault(by_hour, {}),
-                )
-            for by_event in waiting:
-                seen = by_event.get(event)
-                if seen is None:
-                    seen = by_event[event] = []
-                seen.append(properties)
-                seen.append(context)
+        for (minute, event), share in shares.items():
+            for key in _keys_of(project_id, minute):
+                self._pending.setdefault(key, {}).setdefault(event, []).extend(share)
 
     def close(self, project_id: int | None, begin: int, end: int) -> None:
         """Close the open groups of a time range: later events open others. To be called between messages.
@@ -164,24 +150,23 @@ class RollupCounter:
 
     def settle(self) -> None:
         """Count all that waits, which frees the events; changes no number."""
-        counted: dict[tuple[int, int, str, int], _Columns] = {}
-        # Minutes go first: an hour that saw one minute only reuses its columns.
-        for key in sorted(self._pending, key=lambda key: key[1]):
+        # What waits for an hour is what waits for its minutes: it is counted once, by minute.
+        by_hour: dict[tuple[int, int, str], list[Columns]] = {}
+        for key, pending in self._pending.items():
             project_id, interval, bucket = key
-            group = self._groups[key]
-            dirty = self._dirty.setdefault(key, set())
-            for event, seen in self._pending[key].items():
-                # What waits for an hour is what waits for its minutes: with the length of one of
-                # them, it is the same events.
-                same = (project_id, bucket - bucket % Interval.HOUR, event, len(seen))
-                columns = counted.get(same) if interval == Interval.HOUR else None
-                if columns is None:
-                    columns = counted[same] = _count_columns(seen)
-                self._add(group, event, columns, dirty)
+            if interval == Interval.MINUTE:
+                for event, seen in pending.items():
+                    columns = count_columns(seen)
+                    self._add(key, event, columns, seen)
+                    hour = (project_id, bucket - bucket % Interval.HOUR, event)
+                    by_hour.setdefault(hour, []).append(columns)
+        for (project_id, bucket, event), minutes in by_hour.items():
+            key = (project_id, Interval.HOUR, bucket)
+            self._add(key, event, join_columns(minutes), self._pending[key][event])
         self._pending.clear()
 
-    def emit(self) -> list[RollupRow]:
-        """Return a row for each cell that changed since the last call, and forget closed groups.
+    def emit(self) -> list[RollupRows]:
+        """Return the cells that changed since the last call, and forget closed groups.
 
         To be called between messages only.
         """
@@ -194,17 +179,16 @@ class RollupCounter:
             del self._groups[key]
         return rows
 
-    def emit_totals(self) -> list[RollupRow]:
-        """Return rows of what changed for events as such only: few rows, which a live chart waits for.
+    def emit_totals(self) -> list[RollupRows]:
+        """Return what changed for events as such only: few rows, which a live chart waits for.
 
         To be called between messages only; the rest, and how far the log is counted, waits for :meth:`emit`.
         """
         self.settle()
-        rows: list[RollupRow] = []
+        rows: list[RollupRows] = []
         for key, dirty in list(self._dirty.items()):
-            totals = {cell for cell in dirty if cell[1] == TOTAL}
+            totals = {cells: dirty.pop(cells) for cells in list(dirty) if cells[1] == TOTAL}
             rows.extend(self._rows(key, totals))
-            dirty.difference_update(totals)
             if not dirty:
                 del self._dirty[key]
         return rows
@@ -240,10 +224,10 @@ class RollupCounter:
             key = (project_id, interval, bucket)
             self._groups[key] = group
             self._dirty[key] = {
-                (event, dimension, value)
+                (event, dimension): set(values)
                 for event, dimensions in group.cells.items()
                 for dimension, values in dimensions.items()
-                for value in values
+                if values
             }
 
     def _is_past(self, key: _GroupKey) -> bool:
@@ -261,35 +245,61 @@ class RollupCounter:
             group = self._groups[key] = _Group(offset, offset, {})
         group.version = offset
 
-    def _add(self, group: _Group, event: str, columns: _Columns, dirty: set[tuple[str, str, str]]) -> None:
-        dimensions = group.cells.setdefault(event, {TOTAL: {}})
-        for name, values in columns:
-            dimension = name
-            # The event's total is one of the dimensions, and takes no place either.
-            if name not in dimensions and len(dimensions) - (OTHER in dimensions) > self._values:
-                dimension = OTHER
+    def _add(self, key: _GroupKey, event: str, columns: Columns, seen: list[Fields]) -> None:
+        """Add the columns of events to their group; ``seen`` are the events, in the order of the log."""
+        dirty = self._dirty.setdefault(key, {})
+        dimensions = self._groups[key].cells.setdefault(event, {TOTAL: {}})
+        # The event's total is one of the dimensions, and takes no place.
+        free = self._values + 1 - len(dimensions) + (OTHER in dimensions)
+        names = columns.keys() - dimensions.keys() - {OTHER}
+        told = set(first_names(seen, names, free)) if len(names) > free else names
+        for name, values in columns.items():
+            dimension = name if name in dimensions or name in told else OTHER
             cells = dimensions.setdefault(dimension, {})
-            for told, number in values.items():
-                full = told not in cells and len(cells) - (OTHER in cells) >= self._values
-                value = OTHER if full or dimension == OTHER or len(told) > VALUE_LENGTH else told
-                cells[value] = cells.get(value, 0) + number
-                dirty.add((event, dimension, value))
-
-    def _take_rows(self, key: _GroupKey) -> list[RollupRow]:
-        return self._rows(key, self._dirty.pop(key, set()))
-
-    def _rows(self, key: _GroupKey, cells: set[tuple[str, str, str]]) -> list[RollupRow]:
-        group = self._groups[key]
-        return [
-            RollupRow(
-                CellKey(*key, event, dimension, value),
-                self._partition,
-                group.segment,
-                group.version,
-                group.cells[event][dimension][value],
+            if not values:
+                continue
+            guarded = (
+                {OTHER: sum(values.values())}
+                if dimension == OTHER
+                else self._guard(name, values, cells, seen)
             )
-            for event, dimension, value in cells
-        ]
+            for value, number in guarded.items():
+                cells[value] = cells.get(value, 0) + number
+            dirty.setdefault((event, dimension), set()).update(guarded)
+
+    def _guard(
+        self, name: str, values: dict[str, int], cells: dict[str, int], seen: list[Fields]
+    ) -> dict[str, int]:
+        """Count as ``$other`` what finds no place among the cells of a dimension."""
+        free = self._values - len(cells) + (OTHER in cells)
+        if len(values) <= free:
+            return values
+        new = values.keys() - cells.keys() - {OTHER}
+        if len(new) <= free:
+            return values
+        refused = new.difference(first_values(seen, name, new, free))
+        guarded = {value: number for value, number in values.items() if value not in refused}
+        guarded[OTHER] = guarded.get(OTHER, 0) + sum(values[value] for value in refused)
+        return guarded
+
+    def _take_rows(self, key: _GroupKey) -> list[RollupRows]:
+        return self._rows(key, self._dirty.pop(key, {}))
+
+    def _rows(self, key: _GroupKey, dirty: _Dirty) -> list[RollupRows]:
+        group = self._groups[key]
+        rows = []
+        for (event, dimension), values in dirty.items():
+            cells = group.cells[event][dimension]
+            rows.append(
+                RollupRows(
+                    CellGroup(*key, event, dimension),
+                    self._partition,
+                    group.segment,
+                    group.version,
+                    {value: cells[value] for value in values},
+                )
+            )
+        return rows
 
 
 def _keys_of(project_id: int, minute: int) -> tuple[_GroupKey, _GroupKey]:
@@ -299,76 +309,3 @@ def _keys_of(project_id: int, minute: int) -> tuple[_GroupKey, _GroupKey]:
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(_State).decode
-
-
-def _count_columns(seen: list[dict[str, Any]]) -> _Columns:
-    """Count the values of each dimension, after the events themselves.
-
-    Names and values stand in the order in which the log brought them: the guard goes by that. A name
-    that came with null only takes its place among the dimensions all the same.
-
-    Args:
-        seen: properties and context of each event, in turn.
-    """
-    properties = seen[::2]
-    # Many events share one context: it is looked into once, and counts as often as it came.
-    contexts = {id(context): context for context in seen[1::2]}
-    times = Counter(map(id, seen[1::2]))
-    columns, unclear = _count_pairs(properties)
-    for key, context in contexts.items():
-        for name, value in context.items():
-            column = columns.setdefault(name, {})
-            column[value] = column.get(value, 0) + times[key]
-    unclear |= set(chain.from_iterable(properties)) & set(chain.from_iterable(contexts.values()))
-    for name in unclear:
-        columns[name] = Counter(_told(value) for fields in seen if (value := fields.get(name)) is not None)
-    # An empty name would be taken for the event's total.
-    named = [(name or OTHER, columns.get(name, {})) for name in _names(seen)]
-    return [(TOTAL, {TOTAL: len(properties)}), *named]
-
-
-def _count_pairs(properties: list[dict[str, Any]]) -> tuple[dict[str, dict[str, int]], set[str]]:
-    """Count values by name, all names in one go; also returns the names that have to be counted again.
-
-    These are names with a list or an object among their values, which cannot be counted like this,
-    and names with 0 or 1, which Python takes for the same as false or true.
-    """
-    columns: dict[str, dict[str, int]] = {}
-    try:
-        pairs = Counter(chain.from_iterable(map(dict.items, properties)))
-    except TypeError:
-        return columns, set(chain.from_iterable(properties))
-    unclear: set[str] = set()
-    for (name, value), number in pairs.items():
-        if type(value) is not str and (value is None or value in (0, 1)):
-            unclear.add(name)
-        else:
-            column = columns.setdefault(name, {})
-            told = _told(value)
-            column[told] = column.get(told, 0) + number
-    return columns, unclear
-
-
-def _names(seen: list[dict[str, Any]]) -> Iterable[str]:
-    """Return all names, each once, in the order of the log."""
-    known: set[int] = set()
-    first: list[dict[str, Any]] = []
-    for fields in seen:
-        # Most contexts came before; looking into them again would find no new name.
-        if id(fields) not in known:
-            known.add(id(fields))
-            first.append(fields)
-    return dict.fromkeys(chain.from_iterable(first))
-
-
-def _told(value: Any) -> str:
-    """How a value counts.
-
-    Only text that is not empty and booleans are told apart; the rest counts as ``$other``, which tells a reader that
-    the rollup does not know.
-    """
-    if type(value) is str and value:
-        return value
-    if value is True:
-        return "true"
-    return "false" if value is False else OTHER

@@ -8,6 +8,7 @@ machine by moving its folder.
 """
 
 import gc
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,10 +26,12 @@ from dataflows.dedup_index import RocksDedupIndex
 from dataflows.enrich import Enricher
 from dataflows.flow import build_flow
 from dataflows.geo import no_geo, open_geo
+from dataflows.lag import Progress
 from dataflows.pipeline import PartitionPipeline
 from dataflows.rollup import RollupCounter
 from dataflows.source import EventLogSource
 from dataflows.stores import StoresSink
+from dataflows.watch import DataflowWatch, show_counters, watched
 from event_log.blocking import BlockingLog
 from event_log.port import EventLog
 from schemas.limits import Limits
@@ -129,12 +132,15 @@ def _run(
     clickhouse: BackgroundWriter,
     folder: Path,
 ) -> None:
+    show_counters(partition)
     postgres = PostgresWriter(options.postgres_dsn, log_id, partition)
     stored = _position(postgres)
+    log_time = postgres.log_time()
+    progress = Progress(stored, None if log_time is None else log_time.timestamp(), time.time())
     beginning = Beginning(
         partition,
         stored,
-        postgres.log_time(),
+        log_time,
         lambda: ClickHouseWriter(options.clickhouse_url, log_id).counted_to(partition),
         timedelta(seconds=options.grace_seconds),
     )
@@ -174,10 +180,14 @@ def _run(
         make_pipeline=make_pipeline,
         sync=index.sync,
         emit_every=options.epoch / 2,
-        stores=StoresSink(partition, [to_postgres, clickhouse]),
+        stores=StoresSink(partition, [to_postgres, clickhouse], progress),
     )
+    watch = DataflowWatch(partition, log, progress, index, folder)
     try:
-        cluster_main(flow, [], 0, epoch_interval=options.epoch, recovery_config=RecoveryConfig(str(recovery)))
+        with watched(watch):
+            cluster_main(
+                flow, [], 0, epoch_interval=options.epoch, recovery_config=RecoveryConfig(str(recovery))
+            )
     finally:
         to_postgres.close()
         index.close()

@@ -5,8 +5,11 @@ flight when the process dies. Batches go to background writers at once; the end 
 until both stores have everything, which is what lets Bytewax move the source's offset.
 """
 
+import time
+
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
+from dataflows.lag import Progress
 from schemas.stored import StoredBatch
 from sinks.background import BackgroundWriter
 
@@ -17,11 +20,13 @@ class StoresSink(FixedPartitionedSink[StoredBatch, None]):
     Args:
         partition: the one partition of the log that the dataflow serves.
         writers: one for each store.
+        progress: is told what is stored.
     """
 
-    def __init__(self, partition: int, writers: list[BackgroundWriter]) -> None:
+    def __init__(self, partition: int, writers: list[BackgroundWriter], progress: Progress) -> None:
         self._partition = partition
         self._writers = writers
+        self._progress = progress
 
     def list_parts(self) -> list[str]:
         """Return the partition's number."""
@@ -35,16 +40,22 @@ class StoresSink(FixedPartitionedSink[StoredBatch, None]):
     def build_part(self, step_id: str, for_part: str, resume_state: None) -> "_Stores":
         """Return the sink of the partition; the writers know their own positions."""
         del step_id, for_part, resume_state
-        return _Stores(self._writers)
+        return _Stores(self._writers, self._progress)
 
 
 class _Stores(StatefulSinkPartition[StoredBatch, None]):
-    def __init__(self, writers: list[BackgroundWriter]) -> None:
+    def __init__(self, writers: list[BackgroundWriter], progress: Progress) -> None:
         self._writers = writers
+        self._progress = progress
+        self._next_offset = 0
+        self._log_time: float | None = None
 
     def write_batch(self, values: list[StoredBatch]) -> None:
         """Queue batches; waits while a store is too far behind."""
         for batch in values:
+            self._next_offset = max(self._next_offset, batch.next_offset)
+            if batch.log_time is not None:
+                self._log_time = batch.log_time.timestamp()
             for writer in self._writers:
                 writer.put(batch)
 
@@ -53,3 +64,4 @@ class _Stores(StatefulSinkPartition[StoredBatch, None]):
         flushes = [(writer, writer.request_flush()) for writer in self._writers]
         for writer, flush in flushes:
             writer.wait_flushed(flush)
+        self._progress.stored(self._next_offset, self._log_time, time.time())

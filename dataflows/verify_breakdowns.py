@@ -129,7 +129,7 @@ def _expected(
     ends = [own.get(partition, 0) for partition in range(max(own, default=-1) + 1)] or [0]
     raw = read_raw(stores.postgres, chunk, project_id, log_id, ends)
     for hour in count_hours(raw, [0] * len(ends), _ALL):
-        yield from gather((row.key, row.total) for row in hour.rows()).items()
+        yield from gather(cell for rows in hour.rows() for cell in rows.cells()).items()
 
 
 def gather(cells: Iterable[tuple[CellKey, int]]) -> _Gathered:

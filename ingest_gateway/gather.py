@@ -18,6 +18,7 @@ import structlog
 from event_log.errors import EventLogError, EventLogUnavailable
 from event_log.port import EventLog
 from schemas.envelope import (
+    RULES_VERSION,
     LogEvent,
     RejectedEvent,
     SubBatch,
@@ -237,4 +238,5 @@ def _sub_batch(header: Header, events: list[LogEvent], rejected: list[RejectedEv
         trace=header.trace,
         events=events,
         rejected=rejected,
+        checked=RULES_VERSION,
     )

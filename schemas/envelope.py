@@ -24,6 +24,9 @@ from schemas.wire import Instant
 
 ENVELOPE_VERSION = 1
 
+RULES_VERSION = 1
+"""Of the rules for events in :mod:`schemas.properties` and :mod:`schemas.wire`; a stricter rule is a new version."""
+
 
 class LogEvent(Struct, array_like=True, gc=False):
     """An accepted event: canonical, its time not yet corrected."""
@@ -64,6 +67,8 @@ class SubBatch(Struct, array_like=True):
     """W3C ``traceparent`` of the gateway's span."""
     events: list[LogEvent]
     rejected: list[RejectedEvent] = []
+    checked: int = 0
+    """:data:`RULES_VERSION` of the gateway that proved every event sound, so that nobody has to again."""
 
 
 class CloseGroups(Struct, array_like=True, tag="close"):

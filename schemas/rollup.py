@@ -10,6 +10,7 @@ order rows arrive::
     value of a cell = sum over (partition, segment) of the value at the highest version
 """
 
+from collections.abc import Iterator
 from datetime import datetime
 from enum import IntEnum
 from math import ceil
@@ -43,17 +44,32 @@ class CellKey(NamedTuple):
     value: str
 
 
-class RollupRow(NamedTuple):
-    """One emission of a cell by one partition."""
+class CellGroup(NamedTuple):
+    """The cells of one dimension: a :class:`CellKey` without its value."""
 
-    key: CellKey
+    project_id: int
+    interval: int
+    bucket: int
+    event: str
+    dimension: str
+
+
+class RollupRows(NamedTuple):
+    """One emission of cells of a dimension by one partition; each value is a row in the store."""
+
+    group: CellGroup
     partition: int
     segment: int
     """Offset of the message that opened the segment."""
     version: int
     """Offset of the last message that counted into it."""
-    total: int
-    """Events counted since the segment opened."""
+    totals: dict[str, int]
+    """value -> events counted since the segment opened"""
+
+    def cells(self) -> Iterator[tuple[CellKey, int]]:
+        """Yield each cell with its total."""
+        for value, total in self.totals.items():
+            yield CellKey(*self.group, value), total
 
 
 class HourRange(NamedTuple):

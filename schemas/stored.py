@@ -8,25 +8,25 @@ from datetime import datetime
 from typing import NamedTuple
 
 from schemas.reasons import RejectReason
-from schemas.rollup import RollupRow
+from schemas.rollup import RollupRows
 
 EVENT_COLUMNS = (
-    "project_id",
     "event_id",
     "event",
     "distinct_id",
     "timestamp",
     "client_timestamp",
-    "received_at",
     "session_id",
     "properties",
     "context",
+    "project_id",
+    "received_at",
     "source",
     "log_id",
     "log_partition",
     "log_offset",
 )
-"""Columns of a row, in order; tables ``events`` of both stores have them."""
+"""Columns of a row, in order, those last that a sub-batch shares; tables ``events`` of both stores have them."""
 
 
 class StoredRejection(NamedTuple):
@@ -69,7 +69,7 @@ class StoredBatch(NamedTuple):
     messages: list[MessageRows]
     days: frozenset[int]
     """Days (since 1970-01-01) of the events' times."""
-    rollups: list[RollupRow]
+    rollups: list[RollupRows]
     next_offset: int
     """The offset after the last message of this batch, or of the one before if it has none."""
     log_time: datetime | None
@@ -80,4 +80,8 @@ class StoredBatch(NamedTuple):
     @property
     def size(self) -> int:
         """Bytes that this batch roughly takes in memory."""
-        return sum(len(message.rows) for message in self.messages) + 200 * len(self.rollups) + 1000
+        return (
+            sum(len(message.rows) for message in self.messages)
+            + 200 * sum(len(rows.totals) for rows in self.rollups)
+            + 1000
+        )

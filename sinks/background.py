@@ -14,7 +14,13 @@ import structlog
 from schemas.stored import StoredBatch
 from sinks.errors import SinkUnavailable
 from sinks.report import WriteReport
-from smolhog.metrics import EVENT_TO_STORED_SECONDS, EVENTS_STORED, SINK_RETRIES, SINK_WRITE_SECONDS
+from smolhog.metrics import (
+    EVENT_TO_STORED_SECONDS,
+    EVENTS_STORED,
+    SINK_RETRIES,
+    SINK_WRITE_EVENTS,
+    SINK_WRITE_SECONDS,
+)
 
 _log = structlog.get_logger()
 
@@ -178,6 +184,7 @@ class BackgroundWriter:
                 self._closed.wait(self._backoff(attempt))
                 continue
             SINK_WRITE_SECONDS.labels(self._name).observe(time.perf_counter() - began)
+            SINK_WRITE_EVENTS.labels(self._name).observe(report.events)
             EVENTS_STORED.labels(self._name).inc(report.events)
             log_time = max((batch.log_time for batch in batches if batch.log_time is not None), default=None)
             if log_time is not None:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from functools import lru_cache
 
-from schemas.rollup import Interval, RollupRow
+from schemas.rollup import Interval, RollupRows
 from schemas.rows import escape_text, format_time
 
 ROLLUP_TABLES = {Interval.MINUTE: "rollup_minute", Interval.HOUR: "rollup_hour"}
@@ -35,24 +35,17 @@ LIVE_VERSIONS_END = 2**63
 """Versions below this are offsets of the log."""
 
 
-def format_rollup_row(row: RollupRow, log_id: int) -> bytes:
-    """Format one row as tab-separated text, with its newline."""
-    key = row.key
-    return b"%d\t%b\t%b\t%b\t%b\t%d\t%d\t%d\t%d\t%d\n" % (
-        key.project_id,
-        escape_text(key.dimension),
-        escape_text(key.event),
-        _format_bucket(key.bucket),
-        escape_text(key.value),
-        log_id,
-        row.partition,
-        row.segment,
-        row.version,
-        row.total,
-    )
+def format_rollup_rows(rows: RollupRows, log_id: int) -> bytes:
+    """Format each cell as a line of tab-separated text."""
+    group = rows.group
+    dimension, event = escape_text(group.dimension), escape_text(group.event)
+    head = f"{group.project_id}\t{dimension}\t{event}\t{_format_bucket(group.bucket)}\t"
+    tail = f"\t{log_id}\t{rows.partition}\t{rows.segment}\t{rows.version}\t"
+    lines = [f"{head}{escape_text(value)}{tail}{total}\n" for value, total in rows.totals.items()]
+    return "".join(lines).encode()
 
 
 @lru_cache(maxsize=10_000)
-def _format_bucket(seconds: int) -> bytes:
+def _format_bucket(seconds: int) -> str:
     # ClickHouse misreads small numbers of seconds, and clocks that are wrong end up in 1970.
     return format_time(datetime.fromtimestamp(seconds, UTC))

@@ -14,7 +14,7 @@ from sinks.clickhouse.rollup_rows import (
     LIVE_VERSIONS_END,
     ROLLUP_COLUMNS,
     ROLLUP_TABLES,
-    format_rollup_row,
+    format_rollup_rows,
 )
 from sinks.errors import SinkRejectedWrite, SinkUnavailable
 from sinks.report import WriteReport
@@ -83,10 +83,10 @@ class ClickHouseWriter:
                 _insert(client, "events", EVENT_COLUMNS, rows)
             for interval, table in ROLLUP_TABLES.items():
                 lines = [
-                    format_rollup_row(row, self._log_id)
+                    format_rollup_rows(rows, self._log_id)
                     for batch in batches
-                    for row in batch.rollups
-                    if row.key.interval == interval
+                    for rows in batch.rollups
+                    if rows.group.interval == interval
                 ]
                 if lines:
                     _insert(client, table, ROLLUP_COLUMNS, b"".join(lines))

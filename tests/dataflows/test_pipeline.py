@@ -201,9 +201,10 @@ def test_wrong_clocks_stop_nothing() -> None:
         "1970-01-01 00:00:00",
     ]
     totals = {
-        row.key.bucket: row.total
-        for row in rollups.emit()
-        if row.key[1:2] + row.key[4:] == (60, TOTAL, TOTAL)
+        key.bucket: total
+        for rows in rollups.emit()
+        for key, total in rows.cells()
+        if (key.interval, key.dimension) == (60, TOTAL)
     }
     assert totals == {0: 2, int(NOW.timestamp()): 1}
 

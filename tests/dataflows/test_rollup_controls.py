@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dataflows.rollup import RollupCounter
-from schemas.rollup import CellKey, RollupRow
+from schemas.rollup import CellKey
 from sinks.clickhouse.rollup_rows import REPLACED_VERSION
 from tests.dataflows.test_rollup import (
     GRACE,
@@ -95,13 +95,13 @@ def rebuild(store: Store, log: list[object], end: int, control: Close, *, only_h
         for entry in log[:end]:
             for batch in () if isinstance(entry, Close) else entry:  # type: ignore[attr-defined]
                 counter.count(end, 0, batch.project_id, batch.events)
-        old = [
-            RollupRow(key, partition, segment, REPLACED_VERSION, 0)
-            for key, partition, segment in store.rows
-            if inside(key) and segment < end
-        ]
-        store.insert(old)
-        store.insert([row._replace(version=0) for row in counter.emit() if inside(row.key)])
+        for place in list(store.rows):
+            if inside(place[0]) and place[2] < end:
+                store.put(place, REPLACED_VERSION, 0)
+        for rows in counter.emit():
+            for key, total in rows.cells():
+                if inside(key):
+                    store.put((key, rows.partition, rows.segment), 0, total)
 
 
 def events_of(log: list[object]) -> Log:

@@ -1,5 +1,6 @@
 """A dataflow process ends when one of its flows does, however that came about."""
 
+import threading
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
@@ -36,6 +37,13 @@ def options_over(folder: Path) -> DataflowOptions:
     )
 
 
+def end_of_flows() -> None:
+    """Wait for the flows that were still starting: what is patched must outlive them."""
+    for thread in threading.enumerate():
+        if thread.name.startswith("flow-"):
+            thread.join(30)
+
+
 @pytest.mark.parametrize("failure", [OSError("the folder is gone"), RustPanic("unable to receive")])
 def test_whatever_ends_a_flow_ends_the_process(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, failure: BaseException
@@ -48,6 +56,7 @@ def test_whatever_ends_a_flow_ends_the_process(
     monkeypatch.setattr(run, "_run", fail)
     with pytest.raises(type(failure)):
         run_dataflows(options_over(tmp_path))
+    end_of_flows()
 
 
 def test_a_flow_that_returns_ends_the_process_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -55,3 +64,4 @@ def test_a_flow_that_returns_ends_the_process_too(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(run, "_run", lambda *_: None)
     with pytest.raises(RuntimeError, match="ended by itself"):
         run_dataflows(options_over(tmp_path))
+    end_of_flows()

@@ -6,27 +6,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dataflows.raw_cells import count_hours
-from dataflows.rollup import CountedEvent, RollupCounter
+from dataflows.rollup import RollupCounter
 from dataflows.verify_breakdowns import Place, compare_breakdowns, gather
-from schemas.rollup import OTHER, Interval, RollupRow
+from schemas.rollup import OTHER, CellKey, Interval
 from tests.dataflows.test_rollup import HOUR, _fields
 
 PLACE = Place(1, Interval.HOUR, HOUR, "view")
 
 
-def rows_of(fields: list[dict[str, Any]], guard: int) -> list[RollupRow]:
+def cells_of(fields: list[dict[str, Any]], guard: int) -> list[tuple[CellKey, int]]:
     """Cells of one hour, counted event by event."""
     counter = RollupCounter(0, 2**40, guard)
     for properties in fields:
-        counter.count(0, 0, 1, [CountedEvent(HOUR, "view", properties, {})])
-    return counter.emit()
+        counter.count(0, 0, 1, [(HOUR, "view", properties, {})])
+    return [cell for rows in counter.emit() for cell in rows.cells()]
 
 
 @given(st.lists(_fields, max_size=12), st.integers(2, 4))
 def test_what_a_guard_counted_is_never_called_wrong(fields: list[dict[str, Any]], guard: int) -> None:
     """Whatever was counted as `$other`."""
-    expected = gather((row.key, row.total) for row in rows_of(fields, 2**40))
-    stored = gather((row.key, row.total) for row in rows_of(fields, guard))
+    expected = gather(cells_of(fields, 2**40))
+    stored = gather(cells_of(fields, guard))
     for place in expected.keys() | stored.keys():
         assert compare_breakdowns(place, expected.get(place, {}), stored.get(place, {})) == []
 
@@ -36,8 +36,8 @@ def test_a_cell_that_lacks_or_has_too_much_is_found(
     fields: list[dict[str, Any]], guard: int, data: st.DataObject
 ) -> None:
     """One cell changed by any number cannot be explained by the guard."""
-    expected = gather((row.key, row.total) for row in rows_of(fields, 2**40))
-    cells = [(row.key, row.total) for row in rows_of(fields, guard)]
+    expected = gather(cells_of(fields, 2**40))
+    cells = cells_of(fields, guard)
     breakdowns = [index for index, (key, _) in enumerate(cells) if key.dimension]
     if not breakdowns:
         return
@@ -73,5 +73,10 @@ def test_hours_are_counted_one_by_one() -> None:
     assert [(hour.begin, hour.events) for hour in hours] == [(HOUR, 60), (HOUR + 3600, 30)]
     rows = hours[0].rows()
     assert {(row.partition, row.segment, row.version) for row in rows} == {(0, 7, 0), (1, 9, 0)}
-    totals = [row.total for row in rows if row.key.interval == Interval.HOUR and not row.key.dimension]
+    totals = [
+        total
+        for row in rows
+        for key, total in row.cells()
+        if key.interval == Interval.HOUR and not key.dimension
+    ]
     assert totals == [30, 30]

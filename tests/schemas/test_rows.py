@@ -14,9 +14,18 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from schemas.envelope import LogEvent, SubBatch
+from schemas.envelope import LogEvent, SubBatch, encode_sub_batch, join_sub_batches
 from schemas.properties import encode_properties
-from schemas.rows import escape_json, format_row, format_time, row_prefix, row_suffix
+from schemas.rows import (
+    escape_json,
+    format_client_time,
+    format_client_times,
+    format_rows,
+    format_time,
+    format_times,
+    is_plain,
+    row_end,
+)
 from schemas.stored import EVENT_COLUMNS
 from sinks.clickhouse.connect import connect
 from sinks.migrate import migrate_stores
@@ -117,11 +126,13 @@ class Case:
     def row(self) -> bytes:
         """The line of it."""
         batch = SubBatch(7, self.received_at, None, self.source, None, None, None, [self.event])
-        context = escape_json(encode_properties(self.context))
-        received_at = format_time(self.received_at)
-        raw = bytes(self.event.properties)
-        line = format_row(self.event, self.timestamp, received_at, raw, context)
-        return row_prefix(7) + line + row_suffix(batch, 2**62 - 1, 3, 2**40)
+        times = format_times([self.timestamp])
+        contexts = [escape_json(encode_properties(self.context).decode())]
+        end = row_end(batch, 2**62 - 1, 3, 2**40)
+        row = format_rows([self.event], times, contexts, end, plain=False)
+        if is_plain(join_sub_batches([encode_sub_batch(batch)])):
+            assert format_rows([self.event], times, contexts, end, plain=True) == row
+        return row
 
     def stored(self) -> tuple[Any, ...]:
         """What each store must answer."""
@@ -184,6 +195,13 @@ def test_both_stores_read_what_was_written(readers: Readers, cases: list[Case]) 
     expected = [case.stored() for case in cases]
     assert readers.read_postgres(rows) == expected
     assert readers.read_clickhouse(rows) == expected
+
+
+@given(st.lists(_instants), st.lists(st.none() | _client_times | _instants))
+def test_many_times_are_formatted_like_one(instants: list[datetime], sent: list[datetime | None]) -> None:
+    """To the byte, since a row that is written again must be the same."""
+    assert format_times(instants) == [format_time(instant) for instant in instants]
+    assert format_client_times(sent) == [format_client_time(instant) for instant in sent]
 
 
 @pytest.mark.parametrize("hours", [-23, -16, 16, 23])

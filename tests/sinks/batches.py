@@ -9,8 +9,8 @@ from msgspec import Raw
 
 from schemas.envelope import LogEvent, SubBatch
 from schemas.reasons import RejectReason
-from schemas.rollup import RollupRow
-from schemas.rows import format_row, format_time, row_prefix, row_suffix
+from schemas.rollup import RollupRows
+from schemas.rows import format_rows, format_times, row_end
 from schemas.stored import MessageRows, StoredBatch, StoredRejection
 from sinks.errors import SinkUnavailable
 
@@ -34,19 +34,20 @@ def message(
     partition: int = 0,
 ) -> MessageRows:
     """One message of events of project 1, user `u<number modulo 10>`."""
-    lines = []
-    for number in numbers:
-        event = LogEvent(str(event_id(number)), "view", f"u{number % 10}", None, session_id, Raw(b'{"a": 1}'))
-        line = format_row(event, timestamp, format_time(NOW), bytes(event.properties), b"{}")
-        batch = SubBatch(1, NOW, None, "ws.v1", None, None, None, [])
-        lines.append(row_prefix(1) + line + row_suffix(batch, LOG_ID, partition, offset))
-    return MessageRows(offset, len(lines), b"".join(lines), list(rejected))
+    events = [
+        LogEvent(str(event_id(number)), "view", f"u{number % 10}", None, session_id, Raw(b'{"a": 1}'))
+        for number in numbers
+    ]
+    end = row_end(SubBatch(1, NOW, None, "ws.v1", None, None, None, []), LOG_ID, partition, offset)
+    times = format_times([timestamp] * len(events))
+    rows = format_rows(events, times, ["{}"] * len(events), end, plain=True)
+    return MessageRows(offset, len(events), rows, list(rejected))
 
 
 def stored_batch(
     *messages: MessageRows,
     days: Sequence[date] = (NOW.date(),),
-    rollups: Sequence[RollupRow] = (),
+    rollups: Sequence[RollupRows] = (),
     next_offset: int | None = None,
 ) -> StoredBatch:
     """A batch of messages."""

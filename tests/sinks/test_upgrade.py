@@ -7,7 +7,7 @@ import pytest
 
 from projects.keys import KeyKind, new_key
 from projects.registry import list_keys
-from schemas.rollup import CellKey, Interval, RollupRow
+from schemas.rollup import CellGroup, Interval, RollupRows
 from sinks.clickhouse import migrate as clickhouse_migrate
 from sinks.clickhouse.connect import connect
 from sinks.clickhouse.writer import ClickHouseWriter
@@ -50,9 +50,9 @@ def test_stores_with_data_come_to_the_newest_schema(
             "INSERT INTO keys (project_id, kind, name, digest, hint) VALUES (1, 'write', 'app', %s, %s)",
             [key.digest, key.hint],
         )
-    hour = CellKey(1, Interval.HOUR, 1_767_225_600, "view", "", "")
+    hour = CellGroup(1, Interval.HOUR, 1_767_225_600, "view", "")
     batch = stored_batch(
-        message(0, [1, 2, 3], rejected=[rejection(0)]), rollups=[RollupRow(hour, 0, 0, 0, 3)]
+        message(0, [1, 2, 3], rejected=[rejection(0)]), rollups=[RollupRows(hour, 0, 0, 0, {"": 3})]
     )
     postgres = PostgresWriter(postgres_database, LOG_ID, 0)
     postgres.write([batch])

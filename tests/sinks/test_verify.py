@@ -6,7 +6,7 @@ from datetime import timedelta
 import psycopg
 import pytest
 
-from schemas.rollup import CellKey, HourRange, Interval, RollupRow
+from schemas.rollup import CellGroup, HourRange, Interval, RollupRows
 from schemas.stored import CountedTo, MessageRows, StoredBatch
 from sinks.clickhouse.connect import connect
 from sinks.clickhouse.writer import ClickHouseWriter
@@ -48,7 +48,7 @@ class Pipeline:
 def counted(total: int, version: int, segment: int = 0) -> StoredBatch:
     """An emission of the minute and hour cells of all events so far."""
     rows = [
-        RollupRow(CellKey(1, interval, HOUR, "view", "", ""), 0, segment, version, total)
+        RollupRows(CellGroup(1, interval, HOUR, "view", ""), 0, segment, version, {"": total})
         for interval in Interval
     ]
     return StoredBatch([], frozenset(), rows, version + 1, None, CountedTo(0, version + 1))
@@ -116,8 +116,8 @@ def test_a_dataflow_that_stands_still_is_told_as_a_lag(pipeline: Pipeline) -> No
 def test_rows_that_only_clickhouse_has_are_a_difference(pipeline: Pipeline) -> None:
     """Of a day of which PostgreSQL has no partition, too."""
     past = HOUR - 20 * 86_400
-    row = RollupRow(CellKey(1, Interval.HOUR, past, "ghost", "", ""), 0, 0, 0, 3)
-    pipeline.clickhouse.write([StoredBatch([], frozenset(), [row], 1, None)])
+    rows = RollupRows(CellGroup(1, Interval.HOUR, past, "ghost", ""), 0, 0, 0, {"": 3})
+    pipeline.clickhouse.write([StoredBatch([], frozenset(), [rows], 1, None)])
     assert pipeline.differences() == [("rollup_hour", 0, 3)]
 
 

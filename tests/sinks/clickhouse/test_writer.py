@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
 
-from schemas.rollup import TOTAL, CellKey, RollupRow
+from schemas.rollup import TOTAL, CellGroup, RollupRows
 from sinks.clickhouse.connect import connect, connection_arguments
 from sinks.clickhouse.migrate import migrate_clickhouse
 from sinks.clickhouse.writer import ClickHouseWriter
@@ -44,11 +44,11 @@ def select(url: str, query: str) -> list[tuple[object, ...]]:
         return [tuple(row) for row in client.query(query).result_rows]
 
 
-def row(total: int, version: int, *, bucket: int = BUCKET, value: str = TOTAL, **changes: int) -> RollupRow:
+def row(total: int, version: int, *, bucket: int = BUCKET, value: str = TOTAL, **changes: int) -> RollupRows:
     """An emission of a minute's cell."""
     dimension = "plan" if value else TOTAL
-    key = CellKey(1, changes.get("interval", 60), bucket, "view", dimension, value)
-    return RollupRow(key, changes.get("partition", 0), changes.get("segment", 5), version, total)
+    group = CellGroup(1, changes.get("interval", 60), bucket, "view", dimension)
+    return RollupRows(group, changes.get("partition", 0), changes.get("segment", 5), version, {value: total})
 
 
 _ALL = (
@@ -125,7 +125,7 @@ def test_hundreds_of_months_in_one_write(url: str, writer: ClickHouseWriter) -> 
     assert select(url, "SELECT count(), uniqExact(toYYYYMM(timestamp)) FROM events FINAL") == [(300, 300)]
 
 
-def _refused(sinks_url: str, batch: Sequence[RollupRow] = (), *, broken: bool = False) -> SinkError:
+def _refused(sinks_url: str, batch: Sequence[RollupRows] = (), *, broken: bool = False) -> SinkError:
     made = message(0, [1])
     if broken:
         made = made._replace(rows=made.rows.replace(b"0000", b"zzzz", 1))

@@ -32,7 +32,7 @@ lint: $(VENV)/.installed-dev ## Check style, types and the direction of imports.
 	PYTHONPATH=. $(BIN)/lint-imports
 
 .PHONY: test
-test: lint rabbitmq ## Check everything that lint checks, then run all tests.
+test: lint rabbitmq prometheus ## Check everything that lint checks, then run all tests.
 	$(BIN)/pytest -n auto $(ARGS)
 
 .PHONY: fuzz
@@ -54,6 +54,7 @@ chaos: $(VENV)/.installed-dev rabbitmq ## Break everything at random, hundreds o
 docs: $(VENV)/.installed-dev ## Write the reference pages that are made from the code.
 	$(BIN)/smolhog settings --markdown > docs/settings.md
 	$(BIN)/smolhog commands > docs/cli.md
+	$(BIN)/smolhog metrics --markdown > docs/metrics.md
 
 .PHONY: clean
 clean: ## Remove the installation and caches; data stays.
@@ -80,17 +81,30 @@ $(VENV)/.installed-dev: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@ $(VENV)/.installed
 
+# $(call install,the Debian package,the Homebrew package,what needs it)
+define install
+	@if [ -n "$$(command -v apt-get)" ] && [ "$$(id -u)" = 0 ]; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1); \
+	elif [ -n "$$(command -v apt-get)" ] && [ -n "$$(command -v sudo)" ]; then \
+	  sudo apt-get update -qq && sudo DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1); \
+	elif [ -n "$$(command -v brew)" ]; then \
+	  brew install $(2); \
+	else \
+	  echo "$(3). Install it and run make test again." >&2; exit 1; \
+	fi
+endef
+
 # The tests run a private broker; Debian's package starts one of its own, which they do not need.
 .PHONY: rabbitmq
-rabbitmq:
-	@if [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || [ -n "$$(command -v rabbitmq-server)" ]; then \
-	  exit 0; \
-	elif [ -n "$$(command -v apt-get)" ] && [ "$$(id -u)" = 0 ]; then \
-	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends rabbitmq-server; \
-	elif [ -n "$$(command -v apt-get)" ] && [ -n "$$(command -v sudo)" ]; then \
-	  sudo apt-get update -qq && sudo DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends rabbitmq-server; \
-	elif [ -n "$$(command -v brew)" ]; then \
-	  brew install rabbitmq; \
-	else \
-	  echo "The tests need RabbitMQ 3.10 or newer (the program rabbitmq-server). Install it and run make test again." >&2; exit 1; \
-	fi
+rabbitmq: $(if $(wildcard /usr/lib/rabbitmq/bin/rabbitmq-server)$(shell command -v rabbitmq-server),,install-rabbitmq)
+
+.PHONY: install-rabbitmq
+install-rabbitmq:
+	$(call install,rabbitmq-server,rabbitmq,The tests need RabbitMQ 3.10 or newer (the program rabbitmq-server))
+
+.PHONY: prometheus
+prometheus: $(if $(and $(shell command -v promtool),$(shell command -v prometheus)),,install-prometheus)
+
+.PHONY: install-prometheus
+install-prometheus:
+	$(call install,prometheus,prometheus,The tests need Prometheus (the programs prometheus and promtool))

@@ -100,7 +100,7 @@ class PartitionPipeline:
         days: set[int] = set()
         for message in decoded:
             for control in message.controls:
-                self._rollups.close(control.project_id, control.begin, control.end)
+                self._rollups.close(message.offset, control.project_id, control.begin, control.end)
             parts = [self._store(message, batch, days) for batch in message.batches]
             events = sum(len(batch.events) for batch in message.batches)
             rows.append(MessageRows(message.offset, events, b"".join(parts), message.rejected))

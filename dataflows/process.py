@@ -3,6 +3,7 @@
 Its state is the open rollup cells of the partition, as compact bytes; ids live in the dedup index.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -13,7 +14,7 @@ from dataflows.pipeline import PartitionPipeline, PipelineCounts
 from dataflows.rollup import RollupCounter
 from event_log.port import Message
 from schemas.stored import CountedTo, StoredBatch
-from smolhog.metrics import EVENTS_DEDUPLICATED, EVENTS_PROCESSED, EVENTS_REJECTED
+from smolhog.metrics import EVENTS_DEDUPLICATED, EVENTS_LATE, EVENTS_PROCESSED, EVENTS_REJECTED
 
 _log = structlog.get_logger()
 
@@ -100,8 +101,13 @@ class ProcessLogic(StatefulBatchLogic[list[Message], StoredBatch, bytes]):
         counts, self._pipeline.counts = self._pipeline.counts, PipelineCounts()
         EVENTS_PROCESSED.labels(str(self._partition)).inc(counts.received)
         EVENTS_DEDUPLICATED.labels(str(self._partition)).inc(counts.repeated)
-        for batch in batches:
-            for message in batch.messages:
-                for rejection in message.rejected:
-                    if rejection.rejected_by == "dataflow":
-                        EVENTS_REJECTED.labels("dataflow", rejection.reason.value).inc()
+        EVENTS_LATE.labels(str(self._partition)).inc(self._rollups.take_late())
+        refused = Counter(
+            rejection.reason.value
+            for batch in batches
+            for message in batch.messages
+            for rejection in message.rejected
+            if rejection.rejected_by == "dataflow"
+        )
+        for reason, number in refused.items():
+            EVENTS_REJECTED.labels("dataflow", reason).inc(number)

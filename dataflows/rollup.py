@@ -88,8 +88,10 @@ class RollupCounter:
         self._pending: dict[_GroupKey, _Pending] = {}
         self._dirty: dict[_GroupKey, _Dirty] = {}
         self._closed: list[RollupRows] = []
+        self._handed_on: list[RollupRows] = []  # of closed groups, since the last snapshot
         self._counted_to = counted_to
         self._emitted_to = counted_to
+        self._late = 0
         if state is not None:
             self._restore(state)
 
@@ -109,6 +111,8 @@ class RollupCounter:
 
     def count(self, offset: int, log_time: int, project_id: int, events: Iterable[Countable]) -> None:
         """Count the events of one sub-batch.
+
+        What a restart reads again is counted already, and passed over.
 
         Args:
             offset: offset of its message; never less than in the call before.
@@ -131,22 +135,31 @@ class RollupCounter:
             for key in _keys_of(project_id, minute):
                 self._open(offset, key)
         for (minute, event), share in shares.items():
+            if self._is_past((project_id, Interval.MINUTE, minute)):
+                self._late += len(share) // 2
             for key in _keys_of(project_id, minute):
                 self._pending.setdefault(key, {}).setdefault(event, []).extend(share)
 
-    def close(self, project_id: int | None, begin: int, end: int) -> None:
+    def take_late(self) -> int:
+        """Return how many events came after their minute was past, since the last call; for metrics."""
+        late, self._late = self._late, 0
+        return late
+
+    def close(self, offset: int, project_id: int | None, begin: int, end: int) -> None:
         """Close the open groups of a time range: later events open others. To be called between messages.
 
         Args:
+            offset: of the message that says so.
             project_id: whose groups; ``None`` for all.
             begin: first bucket, in seconds since 1970.
             end: not included.
         """
+        if offset < self._counted_to:
+            return
         self.settle()
         for key in list(self._groups):
             if project_id in (None, key[0]) and begin <= key[2] < end:
-                self._closed.extend(self._take_rows(key))
-                del self._groups[key]
+                self._close(key)
 
     def settle(self) -> None:
         """Count all that waits, which frees the events; changes no number."""
@@ -166,17 +179,16 @@ class RollupCounter:
         self._pending.clear()
 
     def emit(self) -> list[RollupRows]:
-        """Return the cells that changed since the last call, and forget closed groups.
+        """Return the cells that changed since the last call.
 
         To be called between messages only.
         """
         self.settle()
         self._emitted_to = self._counted_to
         rows, self._closed = self._closed, []
+        self._handed_on.extend(rows)
         for key in list(self._dirty):
-            rows.extend(self._take_rows(key))
-        for key in [key for key in self._groups if self._is_past(key)]:
-            del self._groups[key]
+            rows.extend(self._rows(key, self._dirty.pop(key)))
         return rows
 
     def emit_totals(self) -> list[RollupRows]:
@@ -194,17 +206,19 @@ class RollupCounter:
         return rows
 
     def snapshot(self) -> bytes:
-        """Return all that a restart needs, for :class:`RollupCounter` to begin with.
+        """Return all that a restart needs, for :class:`RollupCounter` to begin with; forget what is past.
 
-        Which open cells were not emitted yet is not in it: a restart emits all of them again.
+        What was emitted since the snapshot before may be lost with this process. So all of that is in the
+        snapshot, too, whether its group is open, past or closed, and a restart emits it again.
         """
         self.settle()
-        groups = [
-            (*key, group)
-            for key, group in self._groups.items()
-            if key in self._dirty or not self._is_past(key)
-        ]
-        return _encode(_State(_STATE_VERSION, self._log_time, groups, self._closed, self._counted_to))
+        groups = [(*key, group) for key, group in self._groups.items()]
+        closed = [*self._handed_on, *self._closed]
+        self._handed_on.clear()
+        state = _encode(_State(_STATE_VERSION, self._log_time, groups, closed, self._counted_to))
+        for key in [key for key in self._groups if self._is_past(key) and key not in self._dirty]:
+            del self._groups[key]
+        return state
 
     def _restore(self, state: bytes) -> None:
         try:
@@ -223,12 +237,7 @@ class RollupCounter:
         for project_id, interval, bucket, group in restored.groups:
             key = (project_id, interval, bucket)
             self._groups[key] = group
-            self._dirty[key] = {
-                (event, dimension): set(values)
-                for event, dimensions in group.cells.items()
-                for dimension, values in dimensions.items()
-                if values
-            }
+            self._dirty[key] = _all_cells(group)
 
     def _is_past(self, key: _GroupKey) -> bool:
         _, interval, bucket = key
@@ -239,7 +248,7 @@ class RollupCounter:
         group = self._groups.get(key)
         if group is not None and group.segment < offset and self._is_past(key):
             self.settle()
-            self._closed.extend(self._take_rows(key))
+            self._close(key)
             group = None
         if group is None:
             group = self._groups[key] = _Group(offset, offset, {})
@@ -282,8 +291,10 @@ class RollupCounter:
         guarded[OTHER] = guarded.get(OTHER, 0) + sum(values[value] for value in refused)
         return guarded
 
-    def _take_rows(self, key: _GroupKey) -> list[RollupRows]:
-        return self._rows(key, self._dirty.pop(key, {}))
+    def _close(self, key: _GroupKey) -> None:
+        self._closed.extend(self._rows(key, _all_cells(self._groups[key])))
+        self._dirty.pop(key, None)
+        del self._groups[key]
 
     def _rows(self, key: _GroupKey, dirty: _Dirty) -> list[RollupRows]:
         group = self._groups[key]
@@ -300,6 +311,15 @@ class RollupCounter:
                 )
             )
         return rows
+
+
+def _all_cells(group: _Group) -> _Dirty:
+    return {
+        (event, dimension): set(values)
+        for event, dimensions in group.cells.items()
+        for dimension, values in dimensions.items()
+        if values
+    }
 
 
 def _keys_of(project_id: int, minute: int) -> tuple[_GroupKey, _GroupKey]:

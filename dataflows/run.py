@@ -42,7 +42,7 @@ from sinks.postgres.writer import PostgresWriter
 from smolhog.file_lock import FileLock, FileLocked
 
 _ITEM_BYTES = 1024**2
-_EPOCH_BYTES = 32 * 1024**2
+_EPOCH_BYTES = 16 * 1024**2
 _CLICKHOUSE_QUEUE_BYTES = 64 * 1024**2
 
 

@@ -1,7 +1,9 @@
 """Bytewax source over one partition of the event log.
 
-An item is a list of messages, never one message. The offset to go on from is all of its state;
-Bytewax keeps it only once the sinks have stored what came before.
+An item is a list of messages, never one message. The offset to go on from is all of its state. It is
+that of the epoch *before*, which is what the sinks have stored when Bytewax keeps it. So a restart
+reads an epoch again that the steps behind have in their state already: see
+:meth:`dataflows.rollup.RollupCounter.count`.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -14,7 +16,7 @@ from event_log.blocking import BlockingLog
 from event_log.errors import OffsetGone
 from event_log.port import Message
 
-_IDLE = timedelta(milliseconds=5)
+_IDLE = timedelta(milliseconds=25)
 _log = structlog.get_logger()
 
 Keyed = tuple[str, list[Message]]
@@ -73,6 +75,7 @@ class _LogPartition(StatefulSourcePartition[Keyed, int | None]):
         self._epoch_room = epoch_bytes
         self._beginning = beginning
         self._has_state = resume_state is not None
+        self._epoch_ended = resume_state
         self._reader = log.reader(partition, self._next_offset)
         self._idle = False
 
@@ -97,12 +100,13 @@ class _LogPartition(StatefulSourcePartition[Keyed, int | None]):
         return datetime.now(UTC) + _IDLE if self._idle else None
 
     def snapshot(self) -> int | None:
-        """Return the offset to go on from. An epoch ends here, so there is room for the next one.
+        """Return the offset at the end of the epoch before. An epoch ends here: there is room for the next.
 
-        ``None`` while nothing was read: there is no state yet in the steps behind, either.
+        ``None`` while nothing had been read then.
         """
         self._epoch_room = self._epoch_bytes
-        return self._next_offset if self._has_state else None
+        before, self._epoch_ended = self._epoch_ended, self._next_offset if self._has_state else None
+        return before
 
     def close(self) -> None:
         """Stop reading."""

@@ -2,10 +2,13 @@
 
 A ``FixedPartitionedSink``: with recovery on, a ``DynamicSink`` of Bytewax 0.21 can lose what is in
 flight when the process dies. Batches go to background writers at once; the end of an epoch waits
-until both stores have everything, which is what lets Bytewax move the source's offset.
+until both stores have everything of the epoch *before*, so that one is written while the next is
+decoded. The source keeps its offset back by as much (:mod:`dataflows.source`): what Bytewax may
+resume from is stored.
 """
 
 import time
+from typing import NamedTuple
 
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
@@ -43,12 +46,22 @@ class StoresSink(FixedPartitionedSink[StoredBatch, None]):
         return _Stores(self._writers, self._progress)
 
 
+class _Epoch(NamedTuple):
+    """What was handed to the writers up to the end of an epoch."""
+
+    flushes: list[int]
+    """By writer."""
+    next_offset: int
+    log_time: float | None
+
+
 class _Stores(StatefulSinkPartition[StoredBatch, None]):
     def __init__(self, writers: list[BackgroundWriter], progress: Progress) -> None:
         self._writers = writers
         self._progress = progress
         self._next_offset = 0
         self._log_time: float | None = None
+        self._ended: _Epoch | None = None
 
     def write_batch(self, values: list[StoredBatch]) -> None:
         """Queue batches; waits while a store is too far behind."""
@@ -60,8 +73,19 @@ class _Stores(StatefulSinkPartition[StoredBatch, None]):
                 writer.put(batch)
 
     def snapshot(self) -> None:
-        """Wait until both stores hold everything, writing to them at the same time."""
-        flushes = [(writer, writer.request_flush()) for writer in self._writers]
-        for writer, flush in flushes:
+        """Have this epoch written, and wait until both stores hold the one before."""
+        before = self._ended
+        flushes = [writer.request_flush() for writer in self._writers]
+        self._ended = _Epoch(flushes, self._next_offset, self._log_time)
+        if before is not None:
+            self._wait(before)
+
+    def close(self) -> None:
+        """Wait for the last epoch; a log has no end, but a test's does."""
+        if self._ended is not None:
+            self._wait(self._ended)
+
+    def _wait(self, epoch: _Epoch) -> None:
+        for writer, flush in zip(self._writers, epoch.flushes, strict=True):
             writer.wait_flushed(flush)
-        self._progress.stored(self._next_offset, self._log_time, time.time())
+        self._progress.stored(epoch.next_offset, epoch.log_time, time.time())

@@ -87,6 +87,10 @@ class EventLog(Protocol):
         """
         ...
 
+    async def oldest(self, partition: int) -> int:
+        """Return the offset of the oldest message that is kept, or the end if none is."""
+        ...
+
     async def check(self) -> None:
         """Return if an append can be expected to succeed now.
 

@@ -197,6 +197,14 @@ class RabbitMQEventLog:
             raise EventLogClosed
         return await self._probe.end(self._names[partition])
 
+    async def oldest(self, partition: int) -> int:
+        """Return the offset of the oldest message that is kept. See the port."""
+        check_partition(partition, self.partitions)
+        if self._closed.is_set():
+            raise EventLogClosed
+        oldest = await self._probe.oldest(self._names[partition])
+        return await self.end(partition) if oldest is None else oldest
+
     async def check(self) -> None:
         """Return if the log answers."""
         await self.end(0)

@@ -20,10 +20,11 @@ from event_log.errors import EventLogRefused, EventLogUnavailable
 from event_log.port import EventLog, Message
 from event_log.sqlite import SQLiteEventLog
 from smolhog.file_lock import FileLock, FileLocked
-from smolhog.metrics import SPOOL_DRAINED, SPOOL_MESSAGES, SPOOLED
+from smolhog.metrics import SPOOL_BYTES, SPOOL_CAPACITY_BYTES, SPOOL_DRAINED, SPOOL_MESSAGES, SPOOLED
 
 _log = structlog.get_logger()
 _RETRY_SECONDS = 0.5
+_MEASURE_SECONDS = 5.0
 # Deleting is a transaction; after a kill what was not deleted is sent again.
 _TRIM_EVERY = 64
 
@@ -85,6 +86,8 @@ class SpooledEventLog:
             if log._pending[partition]:
                 log._spooled[partition].set()
             log._tasks.append(asyncio.create_task(log._drain_forever(partition, oldest)))
+            SPOOL_CAPACITY_BYTES.labels(str(partition)).set(capacity_bytes // partitions)
+        log._tasks.append(asyncio.create_task(log._measure_forever()))
         SPOOL_MESSAGES.set(log.pending)
         return log
 
@@ -139,6 +142,10 @@ class SpooledEventLog:
         """Return the end of the broker's partition."""
         return await self._reach_broker().end(partition)
 
+    async def oldest(self, partition: int) -> int:
+        """Return the oldest message that the broker keeps of a partition."""
+        return await self._reach_broker().oldest(partition)
+
     async def check(self) -> None:
         """Return if the broker answers, or else the disk does."""
         try:
@@ -170,6 +177,13 @@ class SpooledEventLog:
                     _log.warning("broker away", reason=str(error))
                     await asyncio.sleep(_RETRY_SECONDS)
             return self._broker
+
+    async def _measure_forever(self) -> None:
+        while True:
+            for partition in range(self.partitions):
+                with contextlib.suppress(EventLogUnavailable):  # appends fail too, and say so
+                    SPOOL_BYTES.labels(str(partition)).set(await self._spool.size_bytes(partition))
+            await asyncio.sleep(_MEASURE_SECONDS)
 
     async def _drain_forever(self, partition: int, oldest: int) -> None:
         broker = await self._opened_broker()

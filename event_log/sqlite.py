@@ -37,7 +37,7 @@ T = TypeVar("T")
 _FETCH_BYTES = 2 * 1024 * 1024
 _FETCH_MESSAGES = 512
 # Another process's append is seen by looking. A reader that just had something looks again soon.
-_POLL_SECONDS = 0.005
+_POLL_SECONDS = 0.01
 _MOST_POLL_SECONDS = 0.05
 
 
@@ -157,8 +157,12 @@ class SQLiteEventLog:
                     self._check_open()
                     expected = message.offset + 1
                     yield message
-                pause = _POLL_SECONDS if messages else min(pause * 2, _MOST_POLL_SECONDS)
-                if not messages:
+                # Full pages follow each other; after another one, more is worth waiting a moment for.
+                if (
+                    len(messages) < _FETCH_MESSAGES
+                    and sum(len(each.body) for each in messages) < _FETCH_BYTES
+                ):
+                    pause = _POLL_SECONDS if messages else min(pause * 2, _MOST_POLL_SECONDS)
                     await self._pause(pause)
                 self._check_open()
         finally:

@@ -33,6 +33,7 @@ from query_api.models import (
 from query_api.newest import read_newest
 from query_api.openapi import openapi_document
 from query_api.parameters import parse_parameters
+from query_api.positions import show_positions
 from query_api.protection import ProtectiveHeaders, operators_only
 from query_api.rejected import read_rejected
 from query_api.totals import read_totals
@@ -93,7 +94,7 @@ def create_app(
             ),
             Route("/health/live", _live, methods=["GET"]),
             Route("/health/ready", rooms.ready, methods=["GET"]),
-            Route("/metrics", operators_only(_metrics, metrics_token), methods=["GET"]),
+            Route("/metrics", operators_only(rooms.metrics, metrics_token), methods=["GET"]),
             Route("/openapi.json", operators_only(_openapi, metrics_token), methods=["GET"]),
         ],
         middleware=[
@@ -164,6 +165,10 @@ class _Rooms:
             msgspec.json.encode({"ready": ready, "parts": parts}), 200 if ready else 503, headers
         )
 
+    async def metrics(self, _: Request) -> Response:
+        await show_positions(self.freshness)
+        return Response(generate_latest(), headers={"content-type": CONTENT_TYPE_LATEST})
+
 
 async def _sign_of_life(check: Awaitable[None]) -> str:
     try:
@@ -191,10 +196,6 @@ def _timed(
 
 async def _live(_: Request) -> Response:
     return json_response(b'{"live":true}')
-
-
-async def _metrics(_: Request) -> Response:
-    return Response(generate_latest(), headers={"content-type": CONTENT_TYPE_LATEST})
 
 
 async def _openapi(_: Request) -> Response:

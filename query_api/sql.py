@@ -14,6 +14,9 @@ FINAL_SETTINGS = {"do_not_merge_across_partitions_select_final": 1}
 NEWEST_LOG_TIME = "SELECT max(log_time) FROM sink_positions"
 """PostgreSQL: arrival of the newest event that is stored."""
 
+STORED_POSITIONS = "SELECT log_id, log_partition, next_offset, log_time FROM sink_positions"
+"""PostgreSQL: how far each partition of each event log is stored; for metrics, so of all projects."""
+
 STORES_ALIVE = "SELECT 1"
 
 TOTALS_BY_EVENT = """

@@ -24,6 +24,9 @@ from smolhog.metrics import (
 
 _log = structlog.get_logger()
 
+LONGEST_PAUSE = 0.75
+"""Seconds between two writes at most, while something waits."""
+
 
 class StoreWriter(Protocol):
     """Writes to one store; either adapter in this room."""
@@ -47,7 +50,9 @@ class BackgroundWriter:
         name: the store, for logs and metrics.
         write_bytes: how much is written in one go at most, and gathered before it is written unasked.
         queue_bytes: how much may wait.
-        pause_seconds: from one write to the next at least, unless enough has gathered.
+        pause_seconds: from one write to the next at least, unless enough has gathered. A write that took
+            long is followed by a pause of twice its time, up to :data:`LONGEST_PAUSE`: fewer and larger
+            writes are what a busy store needs.
         backoff: seconds to wait before the n-th retry, from 1.
     """
 
@@ -76,8 +81,10 @@ class BackgroundWriter:
         self._taken = 0
         self._stored = 0
         self._wanted = 0
+        self._took = 0.0
         self._error: BaseException | None = None
         self._closed = threading.Event()
+        SINK_RETRIES.labels(name)  # 0 from the start: a first step from nothing is no rate
         self._thread = threading.Thread(target=self._run, name=f"{name}-writer", daemon=True)
         self._thread.start()
 
@@ -138,7 +145,9 @@ class BackgroundWriter:
                     self._changed.notify_all()
                     self._changed.wait_for(
                         lambda: self._closed.is_set() or self._waiting_bytes >= self._write_bytes,
-                        self._pause_seconds,
+                        max(self._pause_seconds, min(2 * self._took, LONGEST_PAUSE))
+                        if self._pause_seconds
+                        else 0,
                     )
         except BaseException as error:  # noqa: BLE001 - raised in the thread that hands batches over
             # Said here, too: of two flows of a process that fail together, Bytewax mixes the errors up.
@@ -183,7 +192,8 @@ class BackgroundWriter:
                 _log.warning("store not available", store=self._name, attempt=attempt, error=str(error))
                 self._closed.wait(self._backoff(attempt))
                 continue
-            SINK_WRITE_SECONDS.labels(self._name).observe(time.perf_counter() - began)
+            self._took = time.perf_counter() - began
+            SINK_WRITE_SECONDS.labels(self._name).observe(self._took)
             SINK_WRITE_EVENTS.labels(self._name).observe(report.events)
             EVENTS_STORED.labels(self._name).inc(report.events)
             log_time = max((batch.log_time for batch in batches if batch.log_time is not None), default=None)

@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from smolhog.commands_about import settings_command, version_command
+from smolhog.commands_about import metrics_command, settings_command, version_command
 from smolhog.commands_doctor import doctor_command
 from smolhog.commands_import import import_command
 from smolhog.commands_keys import keys_app, projects_app
@@ -53,6 +53,7 @@ app.command("gateway", hidden=True)(gateway_command)
 app.command("dataflow", hidden=True, epilog="Example: smolhog dataflow --index 0 --total 2")(dataflow_command)
 app.command("query-api", hidden=True)(query_api_command)
 app.command("settings", hidden=True)(settings_command)
+app.command("metrics", hidden=True)(metrics_command)
 
 
 @app.command("commands", hidden=True)

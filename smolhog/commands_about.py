@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from smolhog.options import JsonOption
-from smolhog.reference import settings_page, settings_rows
+from smolhog.reference import metrics_page, metrics_rows, settings_page, settings_rows
 
 
 def smolhog_version() -> str:
@@ -38,3 +38,18 @@ def settings_command(
     else:
         for name, default, meaning in settings_rows():
             sys.stdout.write(f"{name} [{default}]\n    {meaning}\n")
+
+
+def metrics_command(
+    *,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print docs/metrics.md.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """List all metrics."""
+    if markdown:
+        sys.stdout.write(metrics_page())
+    elif as_json:
+        sys.stdout.write(json.dumps([list(row) for row in metrics_rows()], indent=2) + "\n")
+    else:
+        for name, kind, labels, meaning in metrics_rows():
+            sys.stdout.write(f"{name} [{kind}{': ' if labels else ''}{labels}]\n    {meaning}\n")

@@ -3,6 +3,7 @@
 from prometheus_client import Counter, Gauge, Histogram
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+EVENTS = (1, 10, 100, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000)
 
 EVENTS_RECEIVED = Counter(
     "smolhog_events_received", "Events that reached the gateway, well-formed or not.", ["source"]
@@ -28,8 +29,30 @@ APPEND_SECONDS = Histogram(
 )
 APPEND_FAILURES = Counter("smolhog_append_failures", "Log messages that could not be made durable.")
 
+LOG_END_OFFSET = Gauge(
+    "smolhog_log_end_offset",
+    "Where the event log ends, as the gateway sees it every few seconds.",
+    ["log", "partition"],
+)
+LOG_OLDEST_OFFSET = Gauge(
+    "smolhog_log_oldest_offset",
+    "The oldest message that the event log keeps, as the gateway sees it every few seconds.",
+    ["log", "partition"],
+)
+LOG_RETENTION_SECONDS = Gauge(
+    "smolhog_log_retention_seconds", "Age at which the event log forgets its oldest messages."
+)
+
 SPOOL_MESSAGES = Gauge(
     "smolhog_spool_messages", "Log messages on the gateway's own disk, waiting for the broker."
+)
+SPOOL_BYTES = Gauge(
+    "smolhog_spool_bytes", "Disk that they take, as the gateway finds it every few seconds.", ["partition"]
+)
+SPOOL_CAPACITY_BYTES = Gauge(
+    "smolhog_spool_capacity_bytes",
+    "Disk that they may take; beyond it the gateway answers 503.",
+    ["partition"],
 )
 SPOOLED = Counter("smolhog_spooled", "Log messages that went to the gateway's own disk first.")
 SPOOL_DRAINED = Counter("smolhog_spool_drained", "Log messages that went from there to the broker.")
@@ -38,9 +61,42 @@ EVENTS_PROCESSED = Counter("smolhog_events_processed", "Events that a dataflow d
 EVENTS_DEDUPLICATED = Counter(
     "smolhog_events_deduplicated", "Events dropped because their id was seen before.", ["partition"]
 )
+EVENTS_LATE = Counter(
+    "smolhog_events_late",
+    "Events of a time whose rollups were closed already; they count all the same.",
+    ["partition"],
+)
+LAG_MESSAGES = Gauge(
+    "smolhog_lag_messages",
+    "Messages of the event log that are not in both stores yet, as the dataflow sees it.",
+    ["partition"],
+)
+LAG_SECONDS = Gauge(
+    "smolhog_lag_seconds",
+    "How long the oldest of these messages has waited, to within a few seconds; 0 if there is none.",
+    ["partition"],
+)
+RECOVERY_AGE_SECONDS = Gauge(
+    "smolhog_recovery_age_seconds",
+    "How far back in time a restarted dataflow would begin: since its last snapshot, 0 if it is up to date.",
+    ["partition"],
+)
+DEDUP_INDEX_IDS = Gauge(
+    "smolhog_dedup_index_ids", "Event ids that the dedup index remembers, estimated.", ["partition"]
+)
+DEDUP_INDEX_BYTES = Gauge("smolhog_dedup_index_bytes", "Disk that the dedup index takes.", ["partition"])
+DEDUP_INDEX_BOUND_BYTES = Gauge(
+    "smolhog_dedup_index_bound_bytes",
+    "Disk that the dedup index could take: what it has, and what is free beside it.",
+    ["partition"],
+)
+
 EVENTS_STORED = Counter("smolhog_events_stored", "Events committed to a store.", ["sink"])
 SINK_WRITE_SECONDS = Histogram(
     "smolhog_sink_write_seconds", "Time that one write to a store took.", ["sink"], buckets=SECONDS
+)
+SINK_WRITE_EVENTS = Histogram(
+    "smolhog_sink_write_events", "Events in one write to a store.", ["sink"], buckets=EVENTS
 )
 SINK_RETRIES = Counter("smolhog_sink_retries", "Writes to a store that had to be tried again.", ["sink"])
 EVENT_TO_STORED_SECONDS = Histogram(
@@ -48,6 +104,17 @@ EVENT_TO_STORED_SECONDS = Histogram(
     "Time from an event's arrival to its commit in a store (the newest event of each write).",
     ["sink"],
     buckets=SECONDS,
+)
+
+STORED_OFFSET = Gauge(
+    "smolhog_stored_offset",
+    "Offset before which PostgreSQL holds every message, as the query API finds it when it is asked.",
+    ["log", "partition"],
+)
+STORED_TIME = Gauge(
+    "smolhog_stored_time_seconds",
+    "Arrival of the newest event that is stored, in seconds since 1970.",
+    ["log", "partition"],
 )
 
 QUERY_SECONDS = Histogram(

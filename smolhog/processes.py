@@ -4,6 +4,7 @@ Run by `smolhog up` and by compose, one operating system process each. They log 
 end at SIGTERM after finishing what they hold, and may be killed at any moment.
 """
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -12,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import structlog
 import uvloop
-from prometheus_client import start_http_server
 
 from event_log.opening import open_event_log
 from event_log.port import EventLog, Retention
@@ -21,6 +21,7 @@ from projects.directory import KeyDirectory
 from projects.insiders import is_loopback
 from smolhog.errors import SettingsInvalid
 from smolhog.logs import configure_logs
+from smolhog.metrics_server import serve_metrics
 from smolhog.settings import Settings
 from smolhog.stores import postgres_dsn
 
@@ -58,7 +59,8 @@ def run_dataflow(settings: Settings, index: int, total: int) -> None:
             f"the event log has {settings.partitions} partitions",
             "Run at most as many dataflow processes as there are partitions.",
         )
-    start_http_server(settings.metrics_port + index, "127.0.0.1")
+    _warn_if_open(settings, "dataflow metrics", settings.metrics_host)
+    serve_metrics(settings.metrics_host, settings.metrics_port + index, settings.metrics_secret)
     # Not at the top: a process carries the room that it runs, and no other.
     from dataflows.run import DataflowOptions, run_dataflows  # noqa: PLC0415
 
@@ -83,6 +85,7 @@ def run_dataflow(settings: Settings, index: int, total: int) -> None:
 
 async def _serve_gateway(settings: Settings) -> None:
     from ingest_gateway.app import create_app  # noqa: PLC0415 - one room a process
+    from ingest_gateway.log_watch import watch_log  # noqa: PLC0415
     from ingest_gateway.rate import KeyRates  # noqa: PLC0415
     from ingest_gateway.server import serve  # noqa: PLC0415
 
@@ -99,14 +102,19 @@ async def _serve_gateway(settings: Settings) -> None:
             connections=settings.connection_limits,
             metrics_token=settings.metrics_secret,
         )
-        await serve(
-            app,
-            event_log=log,
-            limits=settings.limits,
-            host=settings.gateway_host,
-            port=settings.gateway_port,
-            guard=_guard(settings, "gateway", settings.gateway_host),
-        )
+        watch = asyncio.create_task(watch_log(log, settings.log_retention))
+        try:
+            await serve(
+                app,
+                event_log=log,
+                limits=settings.limits,
+                host=settings.gateway_host,
+                port=settings.gateway_port,
+                guard=_guard(settings, "gateway", settings.gateway_host),
+            )
+        finally:
+            watch.cancel()
+            await asyncio.gather(watch, return_exceptions=True)
 
 
 async def _serve_query_api(settings: Settings) -> None:
@@ -129,6 +137,11 @@ async def _serve_query_api(settings: Settings) -> None:
 def _guard(settings: Settings, server: str, host: str) -> "Guard":
     from smolhog.guard import Guard  # noqa: PLC0415 - as the servers
 
+    _warn_if_open(settings, server, host)
+    return Guard(settings.connection_limits, settings.trusted_proxies)
+
+
+def _warn_if_open(settings: Settings, server: str, host: str) -> None:
     if not is_loopback(host):
         token = "with the metrics token" if settings.metrics_secret is not None else "from this machine only"
         _log.warning(
@@ -138,7 +151,6 @@ def _guard(settings: Settings, server: str, host: str) -> "Guard":
             operators=f"/metrics and /openapi.json answer {token}",
             advice="it speaks plain HTTP: put a proxy with TLS in front, see SECURITY.md",
         )
-    return Guard(settings.connection_limits, settings.trusted_proxies)
 
 
 async def _open_spooled_log(settings: Settings) -> EventLog:

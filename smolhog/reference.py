@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from prometheus_client.metrics import MetricWrapperBase
+
+from smolhog import metrics
 from smolhog.settings import Settings
 from smolhog.settings_loading import OTHER_VARIABLES, variable
 
@@ -10,12 +13,26 @@ _SETTINGS_HEAD = """\
 
 Written by `smolhog settings --markdown`; a test keeps it complete.
 
-Every process reads the same settings: from the environment, then from a TOML file (`smolhog.toml` in
-the current folder, or the one that `SMOLHOG_CONFIG` names; there the names are in small letters
+Every process reads the same settings: from the environment, then from the folder that `SMOLHOG_SECRETS`
+names (a file for each, named like the variable in small letters), then from a TOML file (`smolhog.toml`
+in the current folder, or the one that `SMOLHOG_CONFIG` names; there the names are in small letters
 without `SMOLHOG_`), then the defaults below. `--data` on the command line beats them all.
 
 | environment variable | default | meaning |
 |---|---|---|
+"""
+_METRICS_HEAD = """\
+# Metrics
+
+Written by `smolhog metrics --markdown`; a test keeps it complete.
+
+Every process has those that it counts, and Python's usual `process_*` and `python_*`, at `/metrics`: the
+gateway and the query API on their own ports, a dataflow on `SMOLHOG_METRICS_PORT` plus its number. They
+answer this machine, and others with `SMOLHOG_METRICS_TOKEN`. Counting happens once a batch or write.
+`infra/observability/prometheus/rules.yml` derives `smolhog:…` series from them and alerts.
+
+| metric | kind | labels | meaning |
+|---|---|---|---|
 """
 _CLI_HEAD = """\
 # Command line
@@ -47,6 +64,27 @@ def settings_page() -> str:
         + "\n\nThese variables are no settings of the pipeline:\n\n| environment variable | meaning |\n|---|---|\n"
         + "\n".join(others)
         + "\n"
+    )
+
+
+def metrics_rows() -> list[tuple[str, str, str, str]]:
+    """Return name, kind, labels and meaning of each metric, in the order of their definition."""
+    rows = []
+    for metric in vars(metrics).values():
+        if isinstance(metric, MetricWrapperBase):
+            # The library tells none of this in any other way.
+            kind = str(metric._type)  # noqa: SLF001
+            # A counter's own name lacks the suffix that it is asked for with.
+            name = metric._name + ("_total" if kind == "counter" else "")  # noqa: SLF001
+            rows.append((name, kind, ", ".join(metric._labelnames), metric._documentation))  # noqa: SLF001
+    return rows
+
+
+def metrics_page() -> str:
+    """Return docs/metrics.md."""
+    return _METRICS_HEAD + "".join(
+        f"| `{name}` | {kind} | {labels} | {_cell(meaning)} |\n"
+        for name, kind, labels, meaning in metrics_rows()
     )
 
 

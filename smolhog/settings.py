@@ -1,8 +1,9 @@
 """Settings: one frozen object a process, read from the environment and from a file.
 
 Nothing else reads the environment. ``docs/settings.md`` is the table of all of them; a test keeps
-it complete. Precedence: environment, then ``SMOLHOG_CONFIG`` (a TOML file, ``smolhog.toml`` in the
-current folder by default), then the defaults below.
+it complete. Precedence: environment, then ``SMOLHOG_SECRETS`` (a folder with a file for each secret),
+then ``SMOLHOG_CONFIG`` (a TOML file, ``smolhog.toml`` in the current folder by default), then the
+defaults below.
 """
 
 import os
@@ -16,6 +17,7 @@ from pydantic_core import Url
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
+    SecretsSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
@@ -64,11 +66,14 @@ class Settings(BaseSettings):
     clickhouse_port: int = Field(
         default=8403, ge=1, le=65535, description="Loopback port of the embedded ClickHouse engine."
     )
+    metrics_host: str = Field(
+        default="127.0.0.1", description="Address that the dataflow processes' metrics listen on."
+    )
     metrics_port: int = Field(
         default=8410,
         ge=0,
         le=65535,
-        description="First loopback port of the dataflow processes' metrics; the next process takes the next one.",
+        description="First port of the dataflow processes' metrics; the next process takes the next one.",
     )
     cors_origins: tuple[str, ...] = Field(
         default=("*",), description="Origins whose pages may send events; `*` for all."
@@ -82,7 +87,7 @@ class Settings(BaseSettings):
     metrics_token: SecretStr | None = Field(
         default=None,
         min_length=16,
-        description="Opens `/metrics` and `/openapi.json` of the gateway and the query API to other machines, as "
+        description="Opens `/metrics` of all processes and `/openapi.json` of the servers to other machines, as "
         "`Authorization: Bearer …`. Not set: they answer this machine only.",
     )
     max_connections: int = Field(
@@ -112,7 +117,10 @@ class Settings(BaseSettings):
     )
 
     partitions: int = Field(
-        default=4, ge=1, le=1024, description="Partitions of the event log. Fixed once the log exists."
+        default=2,
+        ge=1,
+        le=1024,
+        description="Partitions of the event log, so dataflow processes at most. Fixed once the log exists.",
     )
     log_retention_bytes: int = Field(
         default=4 * 1024**3, ge=1024**2, description="Size at which a partition forgets its oldest messages."
@@ -190,10 +198,11 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Put the TOML file behind the environment."""
+        """Put the folder of secrets and the TOML file behind the environment."""
         del dotenv_settings, file_secret_settings
+        secrets = SecretsSettingsSource(settings_cls, os.environ.get("SMOLHOG_SECRETS"))
         file = Path(os.environ.get("SMOLHOG_CONFIG", "smolhog.toml"))
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, file)
+        return init_settings, env_settings, secrets, TomlConfigSettingsSource(settings_cls, file)
 
     @cached_property
     def limits(self) -> Limits:

@@ -18,6 +18,8 @@ PREFIX = "SMOLHOG_"
 OTHER_VARIABLES = {
     "SMOLHOG_CONFIG": "A TOML file with settings, by their names in small letters without `SMOLHOG_`. "
     "Not set: `smolhog.toml` in the current folder, if there is one.",
+    "SMOLHOG_SECRETS": "A folder with a file for each setting that is a secret, named like the variable in small "
+    "letters: `smolhog_postgres_url`. Not set: none.",
     "SMOLHOG_WRITE_KEY": "The write key that `smolhog import` uses when `--key` is not given.",
     "SMOLHOG_EMBEDDED_CLICKHOUSE_PASSWORD": "Password of the embedded ClickHouse engine, which only this "
     "machine can reach. Not set: none.",
@@ -36,6 +38,11 @@ def load_settings(data: Path | None = None) -> Settings:
     config = os.environ.get("SMOLHOG_CONFIG")
     if config is not None and not Path(config).is_file():
         raise SettingsInvalid(f"SMOLHOG_CONFIG: there is no file {config}", "Correct the path, or unset it.")
+    secrets = os.environ.get("SMOLHOG_SECRETS")
+    if secrets is not None and not Path(secrets).is_dir():
+        raise SettingsInvalid(
+            f"SMOLHOG_SECRETS: there is no folder {secrets}", "Correct the path, or unset it."
+        )
     overrides: dict[str, Any] = {} if data is None else {"data": data}
     try:
         return Settings(**overrides)

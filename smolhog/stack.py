@@ -33,7 +33,7 @@ def resolve(settings: Settings, folder: Path) -> Settings:
     if settings.query_port == 0:
         changes["query_port"] = free_ports(host=settings.query_host)
     if settings.metrics_port == 0:
-        changes["metrics_port"] = free_ports(settings.dataflow_processes)
+        changes["metrics_port"] = free_ports(settings.dataflow_processes, settings.metrics_host)
     return settings.model_copy(update=changes)
 
 
@@ -58,7 +58,9 @@ def wanted_ports(settings: Settings) -> list[WantedPort]:
     ports.append(WantedPort("gateway", "SMOLHOG_GATEWAY_PORT", settings.gateway_host, settings.gateway_port))
     ports.append(WantedPort("query API", "SMOLHOG_QUERY_PORT", settings.query_host, settings.query_port))
     ports += [
-        WantedPort("dataflow metrics", "SMOLHOG_METRICS_PORT", "127.0.0.1", settings.metrics_port + index)
+        WantedPort(
+            "dataflow metrics", "SMOLHOG_METRICS_PORT", settings.metrics_host, settings.metrics_port + index
+        )
         for index in range(settings.dataflow_processes)
     ]
     return ports
@@ -138,7 +140,7 @@ def dataflows(settings: Settings) -> list[ChildSpec]:
         ChildSpec(
             "dataflow" if total == 1 else f"dataflow-{index}",
             _smolhog("dataflow", "--index", str(index), "--total", str(total)),
-            partial(answers, "127.0.0.1", settings.metrics_port + index, "/metrics"),
+            partial(answers, settings.metrics_host, settings.metrics_port + index, "/health/live"),
             env=as_environment(settings),
         )
         for index in range(total)

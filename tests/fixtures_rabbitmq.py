@@ -226,3 +226,9 @@ _prefixes = itertools.count()
 def log_prefix() -> str:
     """A queue name prefix that no other test uses."""
     return f"test-{os.getpid()}-{next(_prefixes)}"
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_is_there() -> None:
+    """For tests that start a broker by themselves: skips them where there is none to start."""
+    _require_rabbitmq()

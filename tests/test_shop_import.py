@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from tests.dataflows.running_flow import wait_until
+from tests.fixtures_clickhouse import ClickHouseServer
 from tests.fixtures_rabbitmq import RabbitMQ
 from tests.whole_stack import WholeStack, whole_stack
 
@@ -28,16 +29,22 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(params=["embedded", "rabbitmq"])
+@pytest.fixture(params=["embedded", "given by URL"])
 def stack(request: pytest.FixtureRequest) -> Iterator[WholeStack]:
-    """The whole stack, all embedded, and with RabbitMQ as its event log."""
+    """The whole stack, all embedded, and with RabbitMQ and both stores running elsewhere."""
     if request.param == "embedded":
         with whole_stack() as running:
             yield running
     else:
         broker: RabbitMQ = request.getfixturevalue("own_rabbitmq")
-        with whole_stack(amqp_url=broker.url) as running:
-            yield running
+        clickhouse: ClickHouseServer = request.getfixturevalue("clickhouse_server")
+        with clickhouse.database() as database:
+            stores = {
+                "SMOLHOG_POSTGRES_URL": request.getfixturevalue("postgres_database"),
+                "SMOLHOG_CLICKHOUSE_URL": f"{clickhouse.url}/{database}",
+            }
+            with whole_stack(amqp_url=broker.url, settings=stores) as running:
+                yield running
 
 
 def counted_from_the_file(column: str | None) -> Counts:

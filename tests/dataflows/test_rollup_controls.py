@@ -13,6 +13,7 @@ from tests.dataflows.test_rollup import (
     GRACE,
     HOUR,
     PARTITION,
+    Epochs,
     Log,
     Moves,
     Store,
@@ -52,14 +53,14 @@ def process(log: list[object], moves: Moves, kills: list[bool]) -> Store:
     """Count a log with controls; after each message comes the next move; rebuilds happen between messages."""
     store = Store()
     counter = RollupCounter(PARTITION, GRACE, _LIMIT)
-    snapshots: list[tuple[int, bytes | None]] = [(0, None)]
+    epochs = Epochs(store)
     rebuilt: set[int] = set()
     todo, killed = iter(moves), iter(kills)
     at = 0
     while at < len(log):
         entry = log[at]
         if isinstance(entry, Close):
-            counter.close(entry.project_id, entry.begin, entry.end)
+            counter.close(at, entry.project_id, entry.begin, entry.end)
         else:
             for batch in entry:  # type: ignore[attr-defined]
                 counter.count(at, batch.received_at, batch.project_id, batch.events)
@@ -68,17 +69,19 @@ def process(log: list[object], moves: Moves, kills: list[bool]) -> Store:
         if isinstance(entry, Close) and entry.rebuilds and at - 1 not in rebuilt:
             # What a rebuild waits for: the dataflow has emitted all that came before.
             rebuilt.add(at - 1)
-            store.insert(counter.emit())
+            epochs.emit(counter.emit())
+            epochs.arrive(len(epochs.snapshots) + 1)
             rebuild(store, log, at - 1, entry, only_half=next(killed, False))
         match next(todo, "go on"):
             case "emit":
-                store.insert(counter.emit())
+                epochs.emit(counter.emit())
             case "snapshot":
-                snapshots.append((at, counter.snapshot()))
-            case ("crash", back):
-                at, state = snapshots[max(0, len(snapshots) - 1 - back)]
+                epochs.snapshots.append((at, counter.snapshot()))
+            case ("crash", back, behind, loses):
+                at, state = epochs.crash(back, behind, loses=loses)
                 counter = RollupCounter(PARTITION, GRACE, _LIMIT, state)
-    store.insert(counter.emit())
+    epochs.emit(counter.emit())
+    epochs.arrive(len(epochs.snapshots) + 1)
     assert not counter.has_changes
     return store
 
@@ -112,7 +115,7 @@ def events_of(log: list[object]) -> Log:
 @example([message(view()), Close(None, HOUR, HOUR + 3600, rebuilds=True), message(view())], [], [])
 @example(
     [message(view()), Close(None, HOUR, HOUR + 3600, rebuilds=True), message(view())],
-    ["snapshot", "go on", "go on", ("crash", 0), "emit", ("crash", 1)],
+    ["snapshot", "go on", "go on", ("crash", 0, 0, False), "emit", ("crash", 1, 0, False)],
     [],
 )
 @given(_logs, _moves, st.lists(st.booleans(), max_size=4))

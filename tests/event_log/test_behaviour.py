@@ -185,6 +185,17 @@ async def test_end_is_one_past_the_last_message(open_log: OpenLog) -> None:
     assert await log.end(1) == 0
 
 
+async def test_oldest_is_where_reading_can_begin(open_log: OpenLog) -> None:
+    """The end while nothing is kept; the first message as long as nothing was deleted."""
+    log = await open_log()
+    assert await log.oldest(0) == await log.end(0) == 0
+    for body in numbered(3):
+        await log.append(0, body)
+    oldest = await log.oldest(0)
+    assert (await take(log, 0, oldest, 3))[0] == (oldest, numbered(3)[0])
+    assert await log.oldest(1) == 0
+
+
 async def test_partitions_are_separate(open_log: OpenLog) -> None:
     """A message is in its partition and in no other."""
     log = await open_log()
@@ -269,6 +280,7 @@ async def test_what_retention_deleted_is_an_error_and_reading_resumes_at_the_old
     assert caught.value.asked == 1
     assert caught.value.oldest > 1
     assert (await take(log, 0, caught.value.oldest, 1))[0].offset == caught.value.oldest
+    assert await log.oldest(0) >= caught.value.oldest
     end = await log.end(0)
     assert end - caught.value.oldest < 300
     with pytest.raises(OffsetGone):

@@ -12,7 +12,7 @@ import pytest
 from event_log.errors import EventLogFull, EventLogRefused, EventLogUnavailable
 from event_log.rabbitmq import RabbitMQEventLog
 from event_log.spool import SpooledEventLog
-from smolhog.metrics import SPOOL_MESSAGES
+from smolhog.metrics import SPOOL_BYTES, SPOOL_CAPACITY_BYTES, SPOOL_MESSAGES
 from tests.fixtures_rabbitmq import RabbitMQ
 from tests.tcp_proxy import TcpProxy
 
@@ -101,6 +101,8 @@ async def test_messages_of_an_outage_follow_in_order(
         assert log.pending > 0
         await log.check()
         assert SPOOL_MESSAGES._value.get() == log.pending
+        assert SPOOL_BYTES.labels("0")._value.get() > 0
+        assert SPOOL_CAPACITY_BYTES.labels("0")._value.get() > SPOOL_BYTES.labels("0")._value.get()
         proxy.restore()
         await drained(log)
         for body in numbered(150, 200):

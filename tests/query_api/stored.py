@@ -95,16 +95,16 @@ def _insert(client: Client, table: str, rows: Sequence[Sequence[Any]], columns: 
 
 def _event_row(event: Stored, offset: int, disorder: random.Random) -> tuple[Any, ...]:
     return (
-        event.project_id,
         UUID(int=disorder.getrandbits(128)),
         event.event,
         event.distinct_id,
         event.timestamp,
         "",
-        event.timestamp,
         event.session_id,
         json.dumps(event.properties, ensure_ascii=False),
         json.dumps(event.context, ensure_ascii=False),
+        event.project_id,
+        event.timestamp,
         "ws",
         LOG_ID,
         _partition(event),

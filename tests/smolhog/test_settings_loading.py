@@ -87,3 +87,33 @@ def test_children_read_the_very_same_settings(monkeypatch: pytest.MonkeyPatch) -
     for name, value in as_environment(settings).items():
         monkeypatch.setenv(name, value)
     assert load_settings() == settings
+
+
+def test_secrets_are_read_from_files_behind_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SMOLHOG_SECRETS names a folder; a file in it beats smolhog.toml, and a variable beats the file."""
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    (secrets / "smolhog_postgres_url").write_text("postgresql://smolhog:secret@db/smolhog\n")
+    (secrets / "smolhog_metrics_token").write_text("a-token-for-operators\n")
+    (secrets / "somebody_elses").write_text("x")
+    Path("smolhog.toml").write_text('postgres_url = "postgresql://file/"\nquery_port = 2\n')
+    monkeypatch.setenv("SMOLHOG_SECRETS", str(secrets))
+    monkeypatch.setenv("SMOLHOG_METRICS_TOKEN", "another-token-for-operators")
+    settings = load_settings()
+    assert settings.postgres_url == "postgresql://smolhog:secret@db/smolhog"
+    assert settings.metrics_secret == "another-token-for-operators"
+    assert settings.query_port == 2
+
+
+def test_a_wrong_secret_is_named_like_any_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sentence names the setting and not what is in the file; a folder that is not there is said, too."""
+    (tmp_path / "smolhog_metrics_token").write_text("short")
+    monkeypatch.setenv("SMOLHOG_SECRETS", str(tmp_path))
+    with pytest.raises(SettingsInvalid, match="SMOLHOG_METRICS_TOKEN") as invalid:
+        load_settings()
+    assert "short\n" not in invalid.value.message
+    monkeypatch.setenv("SMOLHOG_SECRETS", str(tmp_path / "nowhere"))
+    with pytest.raises(SettingsInvalid, match="there is no folder"):
+        load_settings()

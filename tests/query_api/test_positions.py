@@ -1,0 +1,43 @@
+"""How far the stores have come, as the query API's metrics show it."""
+
+import httpx
+import psycopg
+
+from tests.query_api.conftest import Opening, Stores
+
+LOG = 77
+
+
+async def lines(api: httpx.AsyncClient) -> set[str]:
+    """Return what is shown of positions."""
+    answer = await api.get("/metrics")
+    assert answer.status_code == 200
+    return {line for line in answer.text.splitlines() if line.startswith("smolhog_stored_")}
+
+
+async def test_positions_are_shown_as_postgres_has_them(stores: Stores, open_api: Opening) -> None:
+    """Each partition of each log, as of the moment of asking; a partition that is gone is not shown."""
+    async with open_api(stores) as api:
+        assert await lines(api) == set()
+        with psycopg.connect(stores.postgres_dsn, autocommit=True) as connection:
+            connection.execute(
+                "INSERT INTO sink_positions (log_id, log_partition, next_offset, log_time) "
+                "VALUES (%s, 0, 12, to_timestamp(1700000000)), (%s, 1, 5, NULL)",
+                (LOG, LOG),
+            )
+            assert await lines(api) == {
+                f'smolhog_stored_offset{{log="{LOG}",partition="0"}} 12.0',
+                f'smolhog_stored_time_seconds{{log="{LOG}",partition="0"}} 1.7e+09',
+                f'smolhog_stored_offset{{log="{LOG}",partition="1"}} 5.0',
+            }
+            connection.execute("DELETE FROM sink_positions WHERE log_partition = 0")
+        assert await lines(api) == {f'smolhog_stored_offset{{log="{LOG}",partition="1"}} 5.0'}
+
+
+async def test_without_postgres_there_are_metrics_all_the_same(stores: Stores, open_api: Opening) -> None:
+    """But no positions: old ones would look like a lag that is none, or hide one."""
+    async with open_api(stores) as api:
+        assert await lines(api)
+    gone = Stores(stores.clickhouse_url, "postgresql://nobody@127.0.0.1:9/nothing")
+    async with open_api(gone) as api:
+        assert await lines(api) == set()

@@ -22,6 +22,8 @@ from rich.text import Text
 
 from smolhog.import_errors import ImportStoppedError
 from smolhog.importer import ImportOptions, ImportProgress, ImportReport, import_file
+from smolhog.settings_loading import load_settings
+from smolhog.urls import gateway_url
 from smolhog_client import GatewayRefusedError, Unauthorized
 
 _SOME_REJECTED = 1
@@ -40,7 +42,9 @@ def import_command(
             "--key", envvar="SMOLHOG_WRITE_KEY", help="Write key of the project.", show_default=False
         ),
     ],
-    url: Annotated[str, typer.Option(help="Gateway to send to.")] = "ws://127.0.0.1:8400",
+    url: Annotated[
+        str | None, typer.Option(help="Gateway to send to. Not given: the one that the settings name.")
+    ] = None,
     mapped: Annotated[
         list[str] | None,
         typer.Option(
@@ -55,8 +59,12 @@ def import_command(
     ] = "",
     timezone: Annotated[str, typer.Option(help="Zone of times that do not say theirs.")] = "UTC",
     state: Annotated[
-        Path, typer.Option(help="Folder that remembers how far each import has come.", file_okay=False)
-    ] = Path("smolhog-data/imports"),
+        Path | None,
+        typer.Option(
+            help="Folder that remembers how far each import has come. Not given: `imports` in the data folder.",
+            file_okay=False,
+        ),
+    ] = None,
     *,
     restart: Annotated[
         bool, typer.Option("--restart", help="Send every row again; rows already stored count once.")
@@ -73,12 +81,14 @@ def import_command(
     Exit code: 0 all stored, 1 some rows rejected, 2 nothing could be done, 130 stopped by Ctrl-C.
     """
     console = Console(stderr=True)
+    settings = load_settings()
+    url = url or gateway_url(settings).replace("http", "ws", 1)
     try:
         options = ImportOptions(
             file=file,
             write_key=key,
             url=url,
-            state=state,
+            state=state or settings.data / "imports",
             mapped=_mapping(mapped or []),
             numbers=frozenset(name.strip() for name in numbers.split(",") if name.strip()),
             zone=_zone(timezone),

@@ -57,6 +57,20 @@ def test_the_exit_code_tells_whether_all_was_stored(
     assert (result.exit_code, says in result.output) == (code, True), result.output
 
 
+def test_gateway_and_state_are_those_of_the_settings(tmp_path: Path, gateway_url: str) -> None:
+    """Whoever changed a port or the data folder need not say so again."""
+    file = tmp_path / "events.csv"
+    file.write_text("event,user_id,timestamp\na,u,2026-01-01\n")
+    environment = {
+        "SMOLHOG_WRITE_KEY": "key",
+        "SMOLHOG_GATEWAY_PORT": gateway_url.rpartition(":")[2],
+        "SMOLHOG_DATA": str(tmp_path / "data"),
+    }
+    result = CliRunner().invoke(app, [str(file)], env=environment)
+    assert result.exit_code == 0, result.output
+    assert list((tmp_path / "data" / "imports").iterdir())
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

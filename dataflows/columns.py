@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 from itertools import chain
 from typing import Any
 
-from schemas.rollup import OTHER, TOTAL
+from schemas.rollup import OTHER
 
 VALUE_LENGTH = 100
 """Longest value of a property that is told apart, in characters."""
@@ -23,7 +23,7 @@ Columns = dict[str, dict[str, int]]
 
 
 def count_columns(seen: list[Fields]) -> Columns:
-    """Count the values of each dimension, and the events themselves.
+    """Count the values of each dimension.
 
     Args:
         seen: properties and context of each event, in turn; the two share no name.
@@ -49,7 +49,6 @@ def count_columns(seen: list[Fields]) -> Columns:
         for fields in seen:
             if name in fields:
                 _put(columns, name, fields[name], 1)
-    columns[TOTAL] = {TOTAL: len(seen) // 2}
     return columns
 
 

@@ -18,8 +18,9 @@ first values of a dimension that come are told apart, the rest counts as ``$othe
 takes no place among those told apart, neither as a value nor as a dimension, and within dimension
 ``$other`` nothing is told apart: so it does not matter in which order columns are counted.
 
-Counting is put off until numbers are asked for: many events of one bucket are then counted column
-by column (:mod:`dataflows.columns`), which costs a tenth of what counting each by itself does.
+Events as such are counted at once. Counting what they hold is put off until it is asked for: many
+events of one bucket are then counted column by column (:mod:`dataflows.columns`), which costs a tenth of
+what counting each by itself does.
 """
 
 from collections.abc import Iterable
@@ -139,6 +140,9 @@ class RollupCounter:
                 self._late += len(share) // 2
             for key in _keys_of(project_id, minute):
                 self._pending.setdefault(key, {}).setdefault(event, []).extend(share)
+                totals = self._groups[key].cells.setdefault(event, {TOTAL: {TOTAL: 0}})[TOTAL]
+                totals[TOTAL] += len(share) // 2
+                self._dirty.setdefault(key, {})[event, TOTAL] = {TOTAL}
 
     def take_late(self) -> int:
         """Return how many events came after their minute was past, since the last call; for metrics."""
@@ -162,7 +166,7 @@ class RollupCounter:
                 self._close(key)
 
     def settle(self) -> None:
-        """Count all that waits, which frees the events; changes no number."""
+        """Count what events hold, which frees them; changes no number."""
         # What waits for an hour is what waits for its minutes: it is counted once, by minute.
         by_hour: dict[tuple[int, int, str], list[Columns]] = {}
         for key, pending in self._pending.items():
@@ -196,7 +200,6 @@ class RollupCounter:
 
         To be called between messages only; the rest, and how far the log is counted, waits for :meth:`emit`.
         """
-        self.settle()
         rows: list[RollupRows] = []
         for key, dirty in list(self._dirty.items()):
             totals = {cells: dirty.pop(cells) for cells in list(dirty) if cells[1] == TOTAL}
@@ -257,7 +260,7 @@ class RollupCounter:
     def _add(self, key: _GroupKey, event: str, columns: Columns, seen: list[Fields]) -> None:
         """Add the columns of events to their group; ``seen`` are the events, in the order of the log."""
         dirty = self._dirty.setdefault(key, {})
-        dimensions = self._groups[key].cells.setdefault(event, {TOTAL: {}})
+        dimensions = self._groups[key].cells[event]
         # The event's total is one of the dimensions, and takes no place.
         free = self._values + 1 - len(dimensions) + (OTHER in dimensions)
         names = columns.keys() - dimensions.keys() - {OTHER}

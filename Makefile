@@ -32,7 +32,7 @@ lint: $(VENV)/.installed-dev ## Check style, types and the direction of imports.
 	PYTHONPATH=. $(BIN)/lint-imports
 
 .PHONY: test
-test: lint rabbitmq prometheus ## Check everything that lint checks, then run all tests.
+test: lint rabbitmq prometheus dart ## Check everything that lint checks, then run all tests.
 	$(BIN)/pytest -n auto $(ARGS)
 
 .PHONY: fuzz
@@ -108,3 +108,8 @@ prometheus: $(if $(and $(shell command -v promtool),$(shell command -v prometheu
 .PHONY: install-prometheus
 install-prometheus:
 	$(call install,prometheus,prometheus,The tests need Prometheus (the programs prometheus and promtool))
+
+# The Dart SDK's tests run on a Dart virtual machine; SMOLHOG_DART names one of your own.
+.PHONY: dart
+dart: | $(VENV)/bin/python
+	@sdk/dart/tool/install_dart.sh $(VENV)/dart

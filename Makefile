@@ -14,7 +14,7 @@ ARGS ?=
 help: ## List these targets.
 	@echo "SmolHog. Start with: make demo"
 	@echo
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 19
 
 .PHONY: demo
 demo: $(VENV)/.installed ## Install, start everything and send live traffic through it (ARGS="--rate 1000 --seconds 60").
@@ -43,8 +43,18 @@ fuzz: $(VENV)/.installed-dev ## Throw made-up input at every decoder and route f
 	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest --timeout 3600 tests/fuzz/test_targets.py tests/schemas
 
 .PHONY: bench
-bench: $(VENV)/.installed-dev ## Measure throughput and latency and write a report.
-	$(BIN)/python -m benchmarks $(ARGS)
+bench: $(VENV)/.installed-dev rabbitmq ## Measure everything in about ten minutes and write a report.
+	@exec $(BIN)/python -m benchmarks run $(ARGS)
+
+.PHONY: bench-full
+bench-full: $(VENV)/.installed-dev $(VENV)/pathway/.installed rabbitmq ## Measure thoroughly; writes docs/performance.md.
+	@exec $(BIN)/python -m benchmarks full --docs --pathway-python $(VENV)/pathway/bin/python $(ARGS)
+
+# Another engine to compare with; its ninety packages stay among themselves.
+$(VENV)/pathway/.installed: | $(VENV)/bin/python
+	$(BIN)/python -m venv $(VENV)/pathway
+	$(VENV)/pathway/bin/python -m pip install --quiet --disable-pip-version-check 'pathway>=0.33,<0.34'
+	@touch $@
 
 .PHONY: chaos
 chaos: $(VENV)/.installed-dev rabbitmq ## Break everything at random, hundreds of times, and balance what was sent with what is stored.

@@ -1,207 +1,186 @@
 """From WebSocket to committed in both stores, on a stack of its own, with a check that nothing was lost."""
 
 import asyncio
-import contextlib
-import json
-import sys
-import tempfile
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-import psycopg
-
-from projects.keys import KeyKind
-from projects.registry import create_key, create_project
-from sinks.clickhouse.connect import connect
-from smolhog.child import Notice, NoticeKind
-from smolhog.ports import free_ports
-from smolhog.running import running_stack
-from smolhog.settings import Settings
-from smolhog.stores import postgres_dsn
-from smolhog.urls import gateway_url
+from benchmarks.latency import Latencies
+from benchmarks.load import Load, LoadReport
+from benchmarks.processes import cpu_seconds, disk_bytes, profiled
+from benchmarks.results import Group, LossCheck, Result
+from benchmarks.stack import (
+    BenchStack,
+    ProjectKeys,
+    StoreCounts,
+    Stored,
+    ready_load,
+    running_bench_stack,
+)
 
 _PATIENCE_SECONDS = 600.0
+_POLL_SECONDS = 0.5
+"""Asking costs CPU time, which counts as the stack's."""
+_LAST_POLL_SECONDS = 0.05
+_LAST_SHARE = 0.9
+"""Of the events; from there on it is asked often, so that the end is not seen late."""
+_PROFILED = ("gateway", "dataflow")
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
-    """What the stores hold."""
+class _Progress:
+    """How the stores filled."""
 
-    raw: int
-    distinct_ids: int
-    columnar: int
-    rollup_hour: int
-    rollup_minute: int
-
-
-@dataclass(frozen=True, slots=True)
-class EndToEnd:
-    """One run."""
-
-    event_log: str
-    sent: int
-    acked: int
-    acked_per_second: float
-    stored_per_second: float
-    cpu_microseconds: dict[str, float]
-    """CPU time an event by process, of the stack only: the load generator is not in it."""
-    resident_mib: float
-    """Of the stack's processes at the end; pages that processes share count once."""
     stored: Stored
+    all_at: float
+    """Seconds since 1970 when both first held everything."""
+    samples: list[tuple[float, int]]
+    """Seconds since 1970, and events visible in the rollups."""
+    cpu_seconds: dict[str, float]
+    """Of each process, until then: what the loss checks cost is not in it."""
 
-    @property
-    def lossless(self) -> bool:
-        """Whether every event that was acknowledged is in each store once."""
-        held = self.stored
-        counts = (held.raw, held.distinct_ids, held.columnar, held.rollup_hour, held.rollup_minute)
-        return self.acked == self.sent and all(count == self.sent for count in counts)
 
-
-async def run_end_to_end(events: int, *, batch: int, connections: int, amqp_url: str | None) -> EndToEnd:
+async def run_end_to_end(load: Load, *, amqp_url: str | None, profile: Path | None = None) -> Result:
     """Start a stack in a temporary folder, send, wait until all is stored, compare.
 
     Args:
-        events: how many to send.
-        batch: events in a batch.
-        connections: WebSocket connections.
+        load: what to send.
+        amqp_url: a broker for the event log; ``None`` for the embedded log.
+        profile: where profiles of the gateway and the dataflow go; ``None`` for none.
+    """
+    async with running_bench_stack(amqp_url) as stack:
+        name = f"end-to-end-{stack.event_log.lower()}"
+        title = f"End to end over {stack.event_log}"
+        return await measure_load(stack, stack.projects[0], load, name, title, profile=profile)
+
+
+async def run_shapes(loads: Sequence[tuple[str, str, Load]], *, amqp_url: str | None) -> list[Result]:
+    """Send several loads to one stack, one after the other.
+
+    Args:
+        loads: name, title and load of each.
         amqp_url: a broker for the event log; ``None`` for the embedded log.
     """
-    # Under root the embedded PostgreSQL runs as another user, who must be able to reach the folder.
-    with tempfile.TemporaryDirectory(prefix="smolhog-bench-") as name:
-        folder = Path(name)
-        await asyncio.to_thread(folder.chmod, 0o711)
-        first = free_ports(6)
-        settings = Settings.model_validate(
-            {
-                "data": folder / "data",
-                "gateway_port": first,
-                "query_port": first + 1,
-                "postgres_port": first + 2,
-                "clickhouse_port": first + 3,
-                "metrics_port": first + 4,
-                "amqp_url": amqp_url,
-                "log_level": "warning",
-            }
-        )
-        keys: list[str] = []
-
-        def prepare(resolved: Settings) -> None:
-            with psycopg.connect(postgres_dsn(resolved)) as connection:
-                project = create_project(connection, "benchmark")
-                keys.append(create_key(connection, project.project_id, KeyKind.WRITE, "benchmark").secret)
-
-        async with running_stack(settings, _print_trouble, prepare) as (_, resolved):
-            return await _measure(resolved, keys[0], events, batch, connections)
+    async with running_bench_stack(amqp_url, projects=len(loads)) as stack:
+        return [
+            await measure_load(stack, project, load, name, title, group=Group.SHAPE)
+            for project, (name, title, load) in zip(stack.projects, loads, strict=True)
+        ]
 
 
-async def _measure(settings: Settings, key: str, events: int, batch: int, connections: int) -> EndToEnd:
-    stack = _processes()
-    load = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "benchmarks.load",
-        *("--url", gateway_url(settings).replace("http", "ws", 1)),
-        *("--key", key),
-        *("--events", str(events)),
-        *("--batch", str(batch)),
-        *("--connections", str(connections)),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert load.stdin is not None
-    assert load.stdout is not None
-    await load.stdout.readline()
-    before = {name: _cpu_seconds(process) for name, process in stack.items()}
-    load.stdin.write(b"go\n")
-    sent = events // connections * connections
-    answer = asyncio.create_task(load.stdout.readline())
-    stored, all_stored_at = await asyncio.to_thread(_wait_until_stored, settings, sent)
-    report = json.loads(await answer)
-    await load.wait()
-    return EndToEnd(
-        event_log="RabbitMQ" if settings.amqp_url else "SQLite",
-        sent=sent,
-        acked=int(report["accepted"]),
-        acked_per_second=report["accepted"] / (report["ended"] - report["began"]),
-        stored_per_second=stored.raw / (all_stored_at - report["began"]),
-        cpu_microseconds={
-            name: (_cpu_seconds(process) - before[name]) / sent * 1e6 for name, process in stack.items()
-        },
-        resident_mib=sum(_resident_bytes(process) for process in stack.values()) / 1024**2,
-        stored=stored,
-    )
+async def measure_load(
+    stack: BenchStack,
+    project: ProjectKeys,
+    load: Load,
+    name: str,
+    title: str,
+    *,
+    group: Group = Group.END_TO_END,
+    profile: Path | None = None,
+    on_start: Callable[[], object] = lambda: None,
+) -> Result:
+    """Send one load to a running stack, wait until all is stored, compare.
 
-
-def _wait_until_stored(settings: Settings, expected: int) -> tuple[Stored, float]:
-    """Poll both stores; returns what they hold and when they first held everything."""
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    with (
-        psycopg.connect(postgres_dsn(settings), autocommit=True) as postgres,
-        connect(settings.clickhouse_dsn) as clickhouse,
-    ):
-
-        def number(query: str) -> int:
-            return int(str(clickhouse.query(query).result_rows[0][0]))
-
-        def raw() -> int:
-            row = postgres.execute("SELECT count(*) FROM events").fetchone()
-            return int(row[0]) if row else 0
-
-        totals = "SELECT sum(total) FROM {} FINAL WHERE dimension = ''"
-        while time.monotonic() < deadline:
-            if number(totals.format("rollup_hour")) >= expected and raw() >= expected:
-                break
-            time.sleep(0.25)
-        ended = time.time()
-        # An epoch later nothing more may have come: an event counted twice would show now.
-        time.sleep(4 * settings.epoch_seconds)
-        row = postgres.execute("SELECT count(DISTINCT event_id) FROM events").fetchone()
-        stored = Stored(
-            raw=raw(),
-            distinct_ids=int(row[0]) if row else 0,
-            columnar=number("SELECT count() FROM events FINAL"),
-            rollup_hour=number(totals.format("rollup_hour")),
-            rollup_minute=number(totals.format("rollup_minute")),
-        )
-    return stored, ended
-
-
-def _processes() -> dict[str, psutil.Process]:
-    """Return the stack's processes by name; each is a direct child of this one."""
-    return {_name(child): child for child in psutil.Process().children()}
-
-
-def _name(process: psutil.Process) -> str:
-    command = process.cmdline()
-    for name in ("postgres", "clickhouse_server", "gateway", "query-api", "dataflow"):
-        if any(part.endswith(name) for part in command):
-            return name.removesuffix("_server")
-    return str(process.pid)
-
-
-def _cpu_seconds(process: psutil.Process) -> float:
-    """CPU time of a process and all below it, those that ended included."""
+    Args:
+        stack: running and idle.
+        project: an empty one.
+        load: what to send.
+        name: of the result.
+        title: of the result.
+        group: of the result.
+        profile: where profiles go; ``None`` for none.
+        on_start: called when the sending begins.
+    """
+    disk_before = await asyncio.to_thread(disk_bytes, stack.settings.data)
+    profiles = {each: stack.processes[each] for each in _PROFILED if each in stack.processes}
+    counts = await asyncio.to_thread(StoreCounts, stack.postgres_url, stack.settings.clickhouse_dsn)
     try:
-        times = process.cpu_times()
-        below = process.children()
-    except psutil.NoSuchProcess:
-        return 0.0  # ended just now: its parent has its times
-    total = times.user + times.system + times.children_user + times.children_system
-    return float(total) + sum(_cpu_seconds(child) for child in below)
+        async with ready_load(stack.stream_url, project.write, load) as sender:
+            with profiled(profiles, profile):
+                before = {each: cpu_seconds(process) for each, process in stack.processes.items()}
+                async with asyncio.TaskGroup() as tasks:
+                    sending = tasks.create_task(sender.run())
+                    watching = tasks.create_task(_watch(stack, project, counts, before, sending))
+                    on_start()
+    finally:
+        counts.close()
+    report, progress = sending.result(), watching.result()
+    disk = await asyncio.to_thread(disk_bytes, stack.settings.data) - disk_before
+    latencies = Latencies()
+    latencies.add(report.latencies)
+    return Result(
+        name=name,
+        title=title,
+        group=group,
+        events=report.sent,
+        seconds=progress.all_at - report.began,
+        checks=_checks(report, progress.stored),
+        settings=_settings(stack, load),
+        figures={
+            "acknowledged a second": report.accepted / (report.ended - report.began),
+            "stored a second": report.sent / (progress.all_at - report.began),
+            "CPU µs an event": sum(progress.cpu_seconds.values()) / report.sent * 1e6,
+            "CPU µs an event of the load generator": report.cpu_seconds / report.sent * 1e6,
+            "start seconds": stack.start_seconds,
+            "resident MiB idle": stack.idle_mib,
+            "resident MiB": stack.resident_mib,
+            "bytes on disk an event": max(disk, 0) / report.sent,
+        },
+        latencies={"ack": latencies.summary()},
+        cpu_microseconds={each: spent / report.sent * 1e6 for each, spent in progress.cpu_seconds.items()},
+        timelines={
+            "acknowledged": report.timeline,
+            "visible": [(at - report.began, visible) for at, visible in progress.samples],
+        },
+    )
 
 
-def _resident_bytes(process: psutil.Process) -> int:
-    """Resident memory of a process and all below it, shared pages divided among those that share them."""
-    total = 0
-    for member in [process, *process.children(recursive=True)]:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            memory = member.memory_full_info()
-            total += getattr(memory, "pss", memory.rss)
-    return total
+def _settings(stack: BenchStack, load: Load) -> dict[str, str | int | float]:
+    loop = f"open, {load.rate:,.0f} events/s" if load.rate else f"closed, {load.in_flight} in flight"
+    return {
+        "event log": stack.event_log,
+        "batch": load.batch,
+        "connections": load.connections,
+        "loop": loop,
+        "client": load.client,
+    }
 
 
-def _print_trouble(notice: Notice) -> None:
-    if notice.kind in (NoticeKind.ENDED, NoticeKind.STUCK, NoticeKind.ERROR):
-        print(notice, file=sys.stderr)
+def _checks(report: LoadReport, held: Stored) -> tuple[LossCheck, ...]:
+    wanted = report.distinct
+    return (
+        LossCheck("events acknowledged", report.sent, report.accepted),
+        LossCheck("rows in PostgreSQL", wanted, held.raw),
+        LossCheck("distinct ids in PostgreSQL", wanted, held.distinct_ids),
+        LossCheck("rows in ClickHouse", wanted, held.columnar),
+        LossCheck("counted by hour", wanted, held.rollup_hour),
+        LossCheck("counted by minute", wanted, held.rollup_minute),
+    )
+
+
+async def _watch(
+    stack: BenchStack,
+    project: ProjectKeys,
+    counts: StoreCounts,
+    before: dict[str, float],
+    sending: "asyncio.Task[LoadReport]",
+) -> _Progress:
+    """Poll the stores until they hold everything that was sent, or nothing more comes."""
+    samples: list[tuple[float, int]] = []
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        visible = await asyncio.to_thread(counts.visible, project.project_id)
+        samples.append((time.time(), visible))
+        if sending.done():
+            wanted = sending.result().distinct
+            if visible >= wanted and await asyncio.to_thread(counts.raw, project.project_id) >= wanted:
+                break
+        nearly = sending.done() and visible >= _LAST_SHARE * sending.result().distinct
+        await asyncio.sleep(_LAST_POLL_SECONDS if nearly else _POLL_SECONDS)
+    all_at = time.time()
+    spent = {name: cpu_seconds(process) - before[name] for name, process in stack.processes.items()}
+    # A few epochs later nothing more may have come: an event counted twice would show now.
+    await asyncio.sleep(4 * stack.settings.epoch_seconds)
+    stored = await asyncio.to_thread(counts.stored, project.project_id)
+    return _Progress(stored, all_at, samples, spent)

@@ -98,6 +98,7 @@ def run_dataflows(options: DataflowOptions) -> None:
             ClickHouseWriter(options.clickhouse_url, log_id),
             "clickhouse",
             queue_bytes=_CLICKHOUSE_QUEUE_BYTES,
+            prompt=True,
             pause_seconds=options.epoch.total_seconds() / 2,
         )
         for partition in options.partitions:

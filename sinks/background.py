@@ -50,6 +50,7 @@ class BackgroundWriter:
         name: the store, for logs and metrics.
         write_bytes: how much is written in one go at most, and gathered before it is written unasked.
         queue_bytes: how much may wait.
+        prompt: whether a batch with rollups is written without waiting for more: a live chart waits for it.
         pause_seconds: from one write to the next at least, unless enough has gathered. A write that took
             long is followed by a pause of twice its time, up to :data:`LONGEST_PAUSE`: fewer and larger
             writes are what a busy store needs.
@@ -63,6 +64,7 @@ class BackgroundWriter:
         *,
         write_bytes: int = 8 * 1024**2,
         queue_bytes: int = 32 * 1024**2,
+        prompt: bool = False,
         pause_seconds: float = 0.0,
         backoff: Callable[[int], float] = lambda attempt: min(5.0, 0.05 * 2**attempt),
     ) -> None:
@@ -70,6 +72,7 @@ class BackgroundWriter:
         self._name = name
         self._write_bytes = write_bytes
         self._queue_bytes = queue_bytes
+        self._prompt = prompt
         self._pause_seconds = pause_seconds
         self._backoff = backoff
         self._changed = threading.Condition()
@@ -100,6 +103,8 @@ class BackgroundWriter:
             self._waiting.append(batch)
             self._given += 1
             self._waiting_bytes += batch.size
+            if self._prompt and batch.rollups:
+                self._wanted = self._given
             self._changed.notify_all()
 
     def request_flush(self) -> int:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from schemas.rollup import CellGroup, RollupRows
 from schemas.stored import StoredBatch
 from sinks.background import BackgroundWriter
 from sinks.errors import PartitionOwned, SinkRejectedWrite, SinkUnavailable
@@ -96,6 +97,21 @@ def test_little_waits_for_a_flush() -> None:
         writer.put(batch(2))
         flush(writer)
     assert store.written == [[0, 1], [2]]
+
+
+def test_rollups_are_not_kept_waiting() -> None:
+    """A prompt writer writes a batch with rollups by itself, and what came before it."""
+    store = ScriptedStore()
+    writer = BackgroundWriter(store, "test", prompt=True)
+    try:
+        writer.put(batch(0))
+        assert not store.entered.is_set()
+        rows = RollupRows(CellGroup(1, 60, 0, "view", ""), 0, 0, 0, {"": 1})
+        writer.put(stored_batch(message(1, [1]), rollups=[rows]))
+        assert store.entered.wait(PATIENCE_SECONDS)
+    finally:
+        writer.close()
+    assert store.written == [[0, 1]]
 
 
 def test_full_queue_blocks_whoever_fills_it() -> None:

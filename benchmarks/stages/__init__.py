@@ -1,0 +1,1 @@
+"""What each part does alone; a module for each."""

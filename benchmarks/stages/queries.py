@@ -1,0 +1,139 @@
+"""The query API over millions of events, which are generated straight into ClickHouse."""
+
+import tempfile
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psycopg
+
+from benchmarks.latency import Latencies
+from benchmarks.processes import resident_bytes
+from benchmarks.queries import QueryClient
+from benchmarks.results import Group, LossCheck, Result
+from benchmarks.services import StoreUrls, running_server, stack_environment
+from projects.keys import KeyKind
+from projects.registry import create_key, create_project
+from schemas.stored import EVENT_COLUMNS
+from sinks.clickhouse.connect import connect
+from smolhog.ports import free_ports
+
+_DAYS = 30
+_USERS = 100_000
+_INSERT_EVENTS = 1_000_000
+_INSERT_SECONDS = 900.0
+
+# Rows as the pipeline stores them, in the order of their time. Everything follows from the number of the row.
+_ROWS = """
+SELECT
+    toUInt32({project}) AS project_id, generateUUIDv4(number) AS event_id,
+    ['home', 'catalog', 'product_view', 'add_to_cart', 'checkout', 'payment_done'][1 + cityHash64(number) % 6]
+        AS event,
+    concat('user_', toString(cityHash64(number, 1) % {users})) AS distinct_id,
+    toDateTime64('{start}', 6, 'UTC') + toIntervalMillisecond(intDiv(number * {days} * 86400000, {total}))
+        AS timestamp,
+    '' AS client_timestamp, timestamp AS received_at,
+    concat('session_', distinct_id, '_', toString(toDayOfMonth(timestamp))) AS session_id,
+    ['desktop', 'mobile', 'tablet'][1 + cityHash64(number, 3) % 3] AS platform,
+    concat('{{"platform":"', platform, '","price":', toString(cityHash64(number, 4) % 100),
+        ',"quantity":2,"user_cohort":"2026-04"}}') AS properties,
+    '{{"$browser":"Firefox"}}' AS context, 'bench' AS source, toInt64(1) AS log_id,
+    toUInt16(number % 4) AS log_partition, number AS log_offset
+FROM numbers({begin}, {count})
+"""
+_INSERT_ROWS = "INSERT INTO events ({columns}) SELECT {columns} FROM ({rows})"
+_INSERT_CELLS = """
+INSERT INTO {table} (
+    project_id, dimension, event, bucket, value, log_id, log_partition, segment, version, total
+)
+SELECT
+    project_id, cell.1, event, toDateTime({bucket}(timestamp), 'UTC') AS bucket, cell.2, log_id,
+    log_partition, {begin}, max(log_offset), count()
+FROM ({rows}) ARRAY JOIN [('', ''), ('platform', platform)] AS cell
+GROUP BY project_id, cell, event, bucket, log_id, log_partition
+"""
+_QUESTIONS: dict[str, tuple[str, dict[str, str]]] = {
+    "stats": ("stats", {}),
+    "trends, 31 days by day": ("trends", {"from": "-31d", "interval": "day"}),
+    "trends, 7 days by hour, by platform": (
+        "trends",
+        {"from": "-7d", "interval": "hour", "event": "product_view", "breakdown": "platform"},
+    ),
+    "trends, 24 hours by minute": ("trends", {"from": "-24h", "interval": "minute"}),
+    "users, 31 days by day": ("trends", {"from": "-31d", "interval": "day", "measure": "users"}),
+    "newest 100 events": ("events", {"limit": "100"}),
+}
+_CHECKED = "trends, 31 days by day"
+
+
+def measure_queries(urls: StoreUrls, events: int, asks: int) -> Result:
+    """Ask every question again and again, one at a time.
+
+    Args:
+        urls: fresh databases.
+        events: how many to generate.
+        asks: of each question.
+    """
+    began = time.perf_counter()
+    with psycopg.connect(urls.postgres) as connection:
+        project_id = create_project(connection, "benchmark").project_id
+        key = create_key(connection, project_id, KeyKind.READ, "benchmark").secret
+    _generate(urls, project_id, events)
+    generating = time.perf_counter() - began
+    latencies: dict[str, Latencies] = {name: Latencies() for name in _QUESTIONS}
+    port = free_ports()
+    with (
+        tempfile.TemporaryDirectory(prefix="smolhog-bench-") as data,
+        running_server(
+            "query-api", stack_environment(urls, Path(data), query_port=str(port)), port
+        ) as process,
+    ):
+        client = QueryClient(port, key)
+        began = time.perf_counter()
+        for _ in range(asks):
+            for name, (path, parameters) in _QUESTIONS.items():
+                asked = time.perf_counter()
+                client.ask(path, parameters)
+                latencies[name].record(time.perf_counter() - asked)
+        seconds = time.perf_counter() - began
+        total = int(client.ask("stats", {})["total_events"])
+        trend = client.ask(*_QUESTIONS[_CHECKED])
+        resident = resident_bytes(process)
+        client.close()
+    every = sum(each["total"] for each in trend["series"])
+    return Result(
+        name=f"queries-{events}",
+        title=f"Query API over {events:,} events",
+        group=Group.QUERY,
+        # What is done here is answering; the events were there before.
+        events=asks * len(_QUESTIONS),
+        seconds=seconds,
+        checks=(
+            LossCheck("events in stats", events, total),
+            LossCheck("events in the trend of 31 days", events, every),
+        ),
+        settings={"events stored": events, "users": _USERS, "days": _DAYS},
+        figures={
+            "resident MiB": resident / 1024**2,
+            "seconds to generate the events": generating,
+        },
+        latencies={name: each.summary() for name, each in latencies.items()},
+    )
+
+
+def _generate(urls: StoreUrls, project_id: int, events: int) -> None:
+    start = datetime.now(UTC) - timedelta(days=_DAYS)
+    with connect(urls.clickhouse, timeout_seconds=_INSERT_SECONDS) as client:
+        for begin in range(0, events, _INSERT_EVENTS):
+            rows = _ROWS.format(
+                project=project_id,
+                users=_USERS,
+                days=_DAYS,
+                start=f"{start:%Y-%m-%d %H:%M:%S}",
+                total=events,
+                begin=begin,
+                count=min(_INSERT_EVENTS, events - begin),
+            )
+            client.command(_INSERT_ROWS.format(columns=", ".join(EVENT_COLUMNS), rows=rows))
+            for table, bucket in (("rollup_minute", "toStartOfMinute"), ("rollup_hour", "toStartOfHour")):
+                client.command(_INSERT_CELLS.format(table=table, bucket=bucket, begin=begin, rows=rows))

@@ -52,8 +52,8 @@ class BackgroundWriter:
         queue_bytes: how much may wait.
         prompt: whether a batch with rollups is written without waiting for more: a live chart waits for it.
         pause_seconds: from one write to the next at least, unless enough has gathered. A write that took
-            long is followed by a pause of twice its time, up to :data:`LONGEST_PAUSE`: fewer and larger
-            writes are what a busy store needs.
+            long is followed by a pause half as long, up to :data:`LONGEST_PAUSE`: fewer and larger writes are
+            what a busy store needs.
         backoff: seconds to wait before the n-th retry, from 1.
     """
 
@@ -150,7 +150,7 @@ class BackgroundWriter:
                     self._changed.notify_all()
                     self._changed.wait_for(
                         lambda: self._closed.is_set() or self._waiting_bytes >= self._write_bytes,
-                        max(self._pause_seconds, min(2 * self._took, LONGEST_PAUSE))
+                        max(self._pause_seconds, min(self._took / 2, LONGEST_PAUSE))
                         if self._pause_seconds
                         else 0,
                     )

@@ -156,7 +156,11 @@ class Settings(BaseSettings):
         default=1, ge=1, description="Dataflow processes that `smolhog up` starts; they share the partitions."
     )
     epoch_seconds: float = Field(
-        default=0.5, gt=0, le=60, description="Time between two snapshots of a dataflow."
+        default=1.0,
+        gt=0,
+        le=60,
+        description="Time between two snapshots of a dataflow, and from an event's arrival to its row in PostgreSQL "
+        "at most, roughly.",
     )
     rollup_grace_seconds: int = Field(
         default=120,

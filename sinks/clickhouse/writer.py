@@ -70,7 +70,7 @@ class ClickHouseWriter:
         return int(next_offset or 0)
 
     def write(self, batches: list[StoredBatch]) -> WriteReport:
-        """Store events first, then rollups; returns once ClickHouse has taken both.
+        """Store rollups, which a live chart waits for, then events; returns once ClickHouse has taken both.
 
         Raises:
             SinkUnavailable: not all is known to be stored; write the same again.
@@ -78,9 +78,6 @@ class ClickHouseWriter:
         """
         try:
             client = self._connected()
-            rows = b"".join(message.rows for batch in batches for message in batch.messages)
-            if rows:
-                _insert(client, "events", EVENT_COLUMNS, rows)
             for interval, table in ROLLUP_TABLES.items():
                 lines = [
                     format_rollup_rows(rows, self._log_id)
@@ -90,6 +87,10 @@ class ClickHouseWriter:
                 ]
                 if lines:
                     _insert(client, table, ROLLUP_COLUMNS, b"".join(lines))
+            rows = b"".join(message.rows for batch in batches for message in batch.messages)
+            if rows:
+                _insert(client, "events", EVENT_COLUMNS, rows)
+            # Last: they say that all before is there.
             if positions := self._positions(batches):
                 _insert(client, "rollup_positions", _POSITION_COLUMNS, positions)
         except DatabaseError as error:

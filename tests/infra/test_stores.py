@@ -1,14 +1,12 @@
 """The stores take the configuration that compose gives them."""
 
-import os
-import pwd
 import subprocess
-from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import psycopg
 import pytest
 
+from smolhog.embedded.identity import choose_identity
 from smolhog.embedded.postgres_cluster import program
 from smolhog.ports import free_ports
 from tests.dataflows.running_flow import wait_until
@@ -19,27 +17,21 @@ from tests.infra.programs import run
 PREFIX = "/etc/clickhouse-server/"
 
 
-def as_another_user(folder: Path) -> dict[str, str]:
-    """PostgreSQL refuses to run as root; so whoever owns the folder runs it."""
-    if os.geteuid() != 0:
-        return {}
-    nobody = pwd.getpwnam("nobody")
-    os.chown(folder, nobody.pw_uid, nobody.pw_gid)
-    return {"user": "nobody", "group": "nogroup"}
-
-
 def test_postgres_starts_with_these_flags() -> None:
     """The embedded PostgreSQL, which is newer, takes them all, those of initdb too."""
     service = services()["postgres"]
     with postgres_folder() as folder:
         home = folder / "home"
         home.mkdir()
-        who = as_another_user(home)
         data = home / "data"
+        # PostgreSQL refuses to run as root.
+        identity = choose_identity(data, (home, program("initdb")))
+        identity.give(home)
         words = service["environment"]["POSTGRES_INITDB_ARGS"].split()
         subprocess.run(
             [program("initdb"), "-D", data, "-U", "smolhog", "--no-sync", "--auth=trust", *words],
-            **who,  # type: ignore[call-overload]
+            **identity.arguments(),
+            preexec_fn=identity.enter,
             check=True,
             capture_output=True,
             cwd=home,
@@ -51,7 +43,8 @@ def test_postgres_starts_with_these_flags() -> None:
             log.open("wb") as output,
             subprocess.Popen(
                 [*command, "-c", "listen_addresses=127.0.0.1", "-k", str(home), "-c", "fsync=off"],
-                **who,  # type: ignore[call-overload]
+                **identity.arguments(),
+                preexec_fn=identity.enter,  # noqa: PLW1509 - nothing else runs in this process
                 cwd=home,
                 stdout=output,
                 stderr=output,

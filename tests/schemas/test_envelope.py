@@ -51,10 +51,18 @@ def test_message_comes_out_as_it_went_in(batches: list[SubBatch]) -> None:
     assert message.batches == batches
 
 
+def test_messages_without_the_newest_fields_are_read() -> None:
+    """What an older gateway left in the log counts as not checked."""
+    event = '["0190a6e0-7c1d-7000-8000-000000000000","view","u",null,null,{"a":1}]'
+    body = f'[1,[[1,"2026-01-01T00:00:00Z",null,"ws.v1",null,null,null,[{event}],[]]]]'
+    (batch,) = decode_message(body.encode()).batches
+    assert (batch.checked, len(batch.events)) == (0, 1)
+
+
 def test_fields_added_later_do_not_disturb() -> None:
     """A message of a newer writer, with one more field at the end of each struct, is read."""
     event = '["0190a6e0-7c1d-7000-8000-000000000000","view","u",null,null,{"a":1},"new"]'
-    body = f'[1,[[1,"2026-01-01T00:00:00Z",null,"ws.v1",null,null,null,[{event}],[],"new"]],[],"new"]'
+    body = f'[1,[[1,"2026-01-01T00:00:00Z",null,"ws.v1",null,null,null,[{event}],[],1,"new"]],[],"new"]'
     (batch,) = decode_message(body.encode()).batches
     assert batch.events[0].event == "view"
     assert bytes(batch.events[0].properties) == b'{"a":1}'

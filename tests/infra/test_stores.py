@@ -44,7 +44,7 @@ def test_postgres_starts_with_these_flags() -> None:
             subprocess.Popen(
                 [*command, "-c", "listen_addresses=127.0.0.1", "-k", str(home), "-c", "fsync=off"],
                 **identity.arguments(),
-                preexec_fn=identity.enter,  # noqa: PLW1509 - nothing else runs in this process
+                preexec_fn=identity.enter,  # noqa: PLW1509 - this process has no other threads
                 cwd=home,
                 stdout=output,
                 stderr=output,

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from event_log.errors import OffsetGone
+from sinks.clickhouse.writer import WrittenTo
 
 _HOUR = timedelta(hours=1)
 _log = structlog.get_logger()
@@ -25,7 +26,7 @@ class Beginning:
         partition: of the event log.
         stored: offset before which PostgreSQL holds every message.
         log_time: log time there.
-        counted: asks ClickHouse before which offset every message is counted, 0 for none.
+        written: asks ClickHouse how far it holds the log.
         grace: log time for which a bucket stays open after its end.
     """
 
@@ -34,13 +35,13 @@ class Beginning:
         partition: int,
         stored: int,
         log_time: datetime | None,
-        counted: Callable[[], int],
+        written: Callable[[], WrittenTo],
         grace: timedelta,
     ) -> None:
         self._partition = partition
         self._stored = stored
         self._log_time = log_time
-        self._counted = counted
+        self._written = written
         self._grace = grace
         self.counted_to = 0
         """Messages before this offset are counted; cells that open now must leave them out."""
@@ -56,8 +57,9 @@ class Beginning:
             return gone.oldest
         if gone.oldest > self._stored:
             raise OffsetGone(gone.partition, self._stored, gone.oldest)
-        self.counted_to = self._counted()
-        begin = max(gone.oldest, min(self._stored, self.counted_to))
+        written = self._written()
+        self.counted_to = written.counted
+        begin = max(gone.oldest, min(self._stored, written.whole))
         since, until = self._open_buckets()
         _log.warning(
             "state of the dataflow is lost; going on with what the stores hold",

@@ -34,7 +34,7 @@ def count_columns(seen: list[Fields]) -> Columns:
     except TypeError:
         # Lists and objects cannot be counted like this.
         pairs = Counter()
-        apart: Iterable[str] = dict.fromkeys(chain.from_iterable(seen))
+        apart = set(chain.from_iterable(seen))
     else:
         # 0 is False to Python, and 1 is True.
         apart = {name for name, value in pairs if type(value) is not str and value in (0, 1)}
@@ -45,10 +45,12 @@ def count_columns(seen: list[Fields]) -> Columns:
             column[value] = column.get(value, 0) + number
         elif name not in apart:
             _put(columns, name, value, number)
-    for name in apart:
+    if apart:
         for fields in seen:
-            if name in fields:
-                _put(columns, name, fields[name], 1)
+            # The smaller of the two, for there may be many of either.
+            for name in apart if len(apart) < len(fields) else fields:
+                if name in apart and name in fields:
+                    _put(columns, name, fields[name], 1)
     return columns
 
 

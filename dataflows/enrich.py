@@ -20,7 +20,7 @@ _BROWSER_MARKS = ("Mozilla/", "Opera/", "Dart/", "okhttp/", "CFNetwork/")
 _TEXT_LENGTH = 2000
 _ADDRESS_LENGTH = 45
 _NOTHING_SAID = (None,) * 7
-_EXTENDED_MOST = 1_000
+_EXTENDED_MOST = 10_000
 
 
 class Context(dict[str, str]):
@@ -53,6 +53,7 @@ class Enricher:
 
     def __init__(self, geo: GeoLookup = no_geo) -> None:
         self._geo = geo
+        self._extended_kept = 0
         self.context_of_client = lru_cache(maxsize=5_000)(self._context_of_client)
         """Returns the context that all events of one sub-batch share: (client_address, user_agent)."""
 
@@ -101,8 +102,11 @@ class Enricher:
             _first_text(referrer_url, referrer),
         )
         if texts == said and all(text is None or len(text) <= _TEXT_LENGTH for text in texts):
-            if len(shared.extended) >= _EXTENDED_MOST:
-                shared.extended.clear()
+            self._extended_kept += 1
+            if self._extended_kept > _EXTENDED_MOST:
+                # With the clients' contexts go all that they became part of.
+                self._extended_kept = 0
+                self.context_of_client.cache_clear()
             shared.extended[said] = context
         return context
 

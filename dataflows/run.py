@@ -148,7 +148,7 @@ def _run(
         partition,
         stored,
         log_time,
-        lambda: ClickHouseWriter(options.clickhouse_url, log_id).counted_to(partition),
+        lambda: ClickHouseWriter(options.clickhouse_url, log_id).written_to(partition),
         timedelta(seconds=options.grace_seconds),
     )
     index = RocksDedupIndex(folder / "dedup", options.dedup_days)

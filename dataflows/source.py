@@ -115,6 +115,6 @@ class _LogPartition(StatefulSourcePartition[Keyed, int | None]):
     def _begin_at_oldest(self, error: OffsetGone) -> None:
         if self._has_state or error.oldest <= self._next_offset:
             raise error
-        self._next_offset = self._beginning.skip_to(error)
+        self._next_offset = self._epoch_ended = self._beginning.skip_to(error)
         self._reader.close()
         self._reader = self._log.reader(self._partition, self._next_offset)

@@ -5,6 +5,9 @@ flight when the process dies. Batches go to background writers at once; the end 
 until both stores have everything of the epoch *before*, so that one is written while the next is
 decoded. The source keeps its offset back by as much (:mod:`dataflows.source`): what Bytewax may
 resume from is stored.
+
+There is no ``close``: a log has no end, and Bytewax, which closes a flow that failed, too, ends the
+process when closing raises or waits for a store that is away.
 """
 
 import time
@@ -79,11 +82,6 @@ class _Stores(StatefulSinkPartition[StoredBatch, None]):
         self._ended = _Epoch(flushes, self._next_offset, self._log_time)
         if before is not None:
             self._wait(before)
-
-    def close(self) -> None:
-        """Wait for the last epoch; a log has no end, but a test's does."""
-        if self._ended is not None:
-            self._wait(self._ended)
 
     def _wait(self, epoch: _Epoch) -> None:
         for writer, flush in zip(self._writers, epoch.flushes, strict=True):

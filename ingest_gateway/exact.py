@@ -15,7 +15,14 @@ from pydantic import ValidationError
 from schemas.envelope import REJECTED_PAYLOAD_BYTES, LogEvent, RejectedEvent
 from schemas.event import Event, rejection_of
 from schemas.limits import Limits
-from schemas.properties import DuplicateKeyError, Rejection, check_properties, pairs_to_dict
+from schemas.properties import (
+    DuplicateKeyError,
+    Rejection,
+    check_json,
+    check_properties,
+    may_hold_odd_number,
+    pairs_to_dict,
+)
 from schemas.reasons import RejectReason
 from schemas.wire import NO_PROPERTIES
 
@@ -117,6 +124,8 @@ def _properties_as_sent(text: str, limits: Limits) -> Raw | Rejection:
             RejectReason.EVENT_TOO_LARGE,
             f"properties take {len(raw)} bytes; at most {limits.event_bytes} are allowed",
         )
+    if may_hold_odd_number(raw) and (found_odd := check_json(raw, limits)) is not None:
+        return found_odd
     return Raw(raw)
 
 

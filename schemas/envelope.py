@@ -24,7 +24,7 @@ from schemas.wire import Instant
 
 ENVELOPE_VERSION = 1
 
-RULES_VERSION = 1
+RULES_VERSION = 2
 """Of the rules for events in :mod:`schemas.properties` and :mod:`schemas.wire`; a stricter rule is a new version."""
 
 

@@ -20,11 +20,12 @@ _LARGEST_NUMBER = 1.7976931348623157e308
 # 1e-20000 and 0e9999999999. These bounds lie well within its own.
 _LARGEST_EXPONENT = 1000
 _DIGITS = 4000
-# Text may look like such a number, too (half of a UUID, say): this finds what deserves a second look.
-_ODD_EXPONENT = re.compile(rb"[0-9][eE]-[0-9]{4}|0[eE]\+?[0-9]{4}")
+# Text rarely looks like such a number: half of a UUID does, but for what stands before it.
+_ODD_EXPONENT = re.compile(rb"[:\[, \t\r\n]-?[0-9][0-9.]*[eE][-+]?[0-9]{4}")
+_LONG_NUMBER = re.compile(rb"[0-9.]{%d}" % (_DIGITS - 1))
 _SPACE_BEFORE_COLON = re.compile(rb'"[ \t\r\n]+:')
-# Longer texts are worth the exact checks: they are few, and scans of them cost as much.
-_SHORT = 2048
+SHORT = 2048
+"""Bytes of properties beyond which the exact checks are worth it: such are few, and scans of them cost as much."""
 _decode_object = msgspec.json.Decoder(dict[str, Any]).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -159,12 +160,12 @@ def decode_properties(raw: bytes, limits: Limits) -> dict[str, Any] | Rejection:
         return Rejection(RejectReason.MALFORMED, f"properties are not a JSON object: {error}")
     if _is_plain(raw, properties, limits):
         return properties
-    found = check_properties(properties, limits) or _check_json(raw, limits)
+    found = check_properties(properties, limits) or check_json(raw, limits)
     return properties if found is None else found
 
 
-def _check_json(raw: bytes, limits: Limits) -> Rejection | None:
-    """Check what only the text still shows: keys that stand twice, and how numbers are written."""
+def check_json(raw: bytes, limits: Limits) -> Rejection | None:
+    """Check what only the text of an object still shows: keys that stand twice, and how numbers are written."""
     try:
         json.loads(raw, object_pairs_hook=pairs_to_dict, parse_float=_check_literal, parse_int=_check_literal)
     except DuplicateKeyError as error:
@@ -197,10 +198,10 @@ def _is_plain(raw: bytes, properties: dict[str, Any], limits: Limits) -> bool:
     surrogate; flat and short means no depth, few properties, and names and integers within bounds.
     """
     return (
-        len(raw) <= _SHORT
+        len(raw) <= SHORT
         and len(properties) <= limits.properties
         and b"\\" not in raw
-        and not _may_hold_odd_exponent(raw)
+        and not may_hold_odd_exponent(raw)
         and raw.count(b"{") == 1
         and b"[" not in raw
         and raw.count(b'":') == len(properties)
@@ -210,7 +211,13 @@ def _is_plain(raw: bytes, properties: dict[str, Any], limits: Limits) -> bool:
     )
 
 
-def _may_hold_odd_exponent(raw: bytes) -> bool:
+def may_hold_odd_number(raw: bytes) -> bool:
+    """Whether JSON may hold a number that :func:`check_json` refuses for how it is written; never misses one."""
+    return may_hold_odd_exponent(raw) or (len(raw) >= _DIGITS and _LONG_NUMBER.search(raw) is not None)
+
+
+def may_hold_odd_exponent(raw: bytes) -> bool:
+    """Likewise, of exponents only: enough where the text is short."""
     # Two bytes are found far faster than the expression, and most events have none of these.
     if b"e-" in raw or b"0e" in raw or b"E-" in raw or b"0E" in raw:
         return _ODD_EXPONENT.search(raw) is not None

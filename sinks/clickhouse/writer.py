@@ -3,6 +3,8 @@
 Rows go in as tab-separated text; for events these are the bytes that PostgreSQL gets, too.
 """
 
+from typing import NamedTuple
+
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
 from urllib3.exceptions import HTTPError
@@ -20,17 +22,21 @@ from sinks.errors import SinkRejectedWrite, SinkUnavailable
 from sinks.report import WriteReport
 
 _POSITION_COLUMNS = ("log_id", "log_partition", "next_offset")
-_COUNTED_TO = """
-SELECT max(next_offset) FROM (
-    SELECT max(next_offset) AS next_offset FROM rollup_positions
+_WRITTEN_TO = """
+SELECT whole, greatest(whole, counted) FROM
+(
+    SELECT max(next_offset) AS whole FROM rollup_positions
     WHERE log_id = {log_id:Int64} AND log_partition = {partition:UInt16}
-    UNION ALL
-    SELECT maxOrNull(version) + 1 FROM rollup_minute
-    WHERE log_id = {log_id:Int64} AND log_partition = {partition:UInt16} AND version < {end:UInt64}
-    UNION ALL
-    SELECT maxOrNull(version) + 1 FROM rollup_hour
-    WHERE log_id = {log_id:Int64} AND log_partition = {partition:UInt16} AND version < {end:UInt64}
-)
+) AS positions,
+(
+    SELECT max(next_offset) AS counted FROM (
+        SELECT ifNull(maxOrNull(version) + 1, 0) AS next_offset FROM rollup_minute
+        WHERE log_id = {log_id:Int64} AND log_partition = {partition:UInt16} AND version < {end:UInt64}
+        UNION ALL
+        SELECT ifNull(maxOrNull(version) + 1, 0) FROM rollup_hour
+        WHERE log_id = {log_id:Int64} AND log_partition = {partition:UInt16} AND version < {end:UInt64}
+    )
+) AS cells
 """
 # What ClickHouse answers to rows that it will never take: it could not parse them, or the table is
 # not what we think. Whatever else it answers (memory, too many parts, read-only, shutting down) may
@@ -38,6 +44,15 @@ SELECT max(next_offset) FROM (
 _FINAL_CODES = frozenset(
     {6, 16, 20, 25, 26, 27, 33, 38, 41, 43, 44, 47, 53, 60, 62, 69, 70, 72, 73, 81, 117, 131, 376, 467}
 )
+
+
+class WrittenTo(NamedTuple):
+    """Offsets of a partition; 0 for none."""
+
+    whole: int
+    """Before it, every message is in all tables."""
+    counted: int
+    """From it on, no message is in any cell."""
 
 
 class ClickHouseWriter:
@@ -55,19 +70,19 @@ class ClickHouseWriter:
         self._timeout = timeout_seconds
         self._client: Client | None = None
 
-    def counted_to(self, partition: int) -> int:
-        """Return the offset before which every message of a partition is counted, 0 for none.
+    def written_to(self, partition: int) -> WrittenTo:
+        """Return how far a partition is written.
 
         Raises:
             SinkUnavailable: ClickHouse is away.
         """
         asked = {"log_id": self._log_id, "partition": partition, "end": LIVE_VERSIONS_END}
         try:
-            ((next_offset,),) = self._connected().query(_COUNTED_TO, parameters=asked).result_rows
+            ((whole, counted),) = self._connected().query(_WRITTEN_TO, parameters=asked).result_rows
         except (ClickHouseError, HTTPError, OSError) as error:
             self.close()
             raise SinkUnavailable(f"ClickHouse: {error}") from error
-        return int(next_offset or 0)
+        return WrittenTo(int(whole), int(counted))
 
     def write(self, batches: list[StoredBatch]) -> WriteReport:
         """Store rollups, which a live chart waits for, then events; returns once ClickHouse has taken both.

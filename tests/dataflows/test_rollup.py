@@ -3,12 +3,14 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from dataflows import columns
 from dataflows.columns import VALUE_LENGTH
 from dataflows.rollup import Countable, RollupCounter
 from schemas.rollup import OTHER, TOTAL, CellKey, RollupRows
@@ -312,6 +314,31 @@ def test_what_was_under_way_when_a_process_died_is_emitted_again(emits: Moves) -
     ]
     killed: Moves = [*emits, "snapshot", ("crash", 0, 1, True)]
     assert process(log, killed, limit=2).cells() == process(log, [], limit=2).cells()
+
+
+def test_many_names_of_their_own_cost_no_more_than_their_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Booleans and lists are looked at one by one; that must not take every name to every event."""
+    looked_at = 0
+    put = columns._put
+
+    def counting(*arguments: Any) -> None:
+        nonlocal looked_at
+        looked_at += 1
+        put(*arguments)
+
+    class Watched(dict[str, Any]):
+        def __contains__(self, name: object) -> bool:
+            nonlocal looked_at
+            looked_at += 1
+            return super().__contains__(name)
+
+    monkeypatch.setattr(columns, "_put", counting)
+    events = 300
+    seen = [Watched({f"flag {event} {number}": True for number in range(10)}) for event in range(events)]
+    seen[0]["list"] = []
+    counted = columns.count_columns(list(chain.from_iterable((fields, {}) for fields in seen)))
+    assert sum(sum(values.values()) for values in counted.values()) == events * 10 + 1
+    assert looked_at < events * 10 * 4
 
 
 def test_closed_cells_are_forgotten() -> None:

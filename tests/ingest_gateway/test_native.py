@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ingest_gateway.batch import DecodedBatch
@@ -15,9 +15,11 @@ from ingest_gateway.errors import FrameError
 from ingest_gateway.native import NativeDecoder
 from schemas.envelope import REJECTED_PAYLOAD_BYTES, LogEvent
 from schemas.limits import DEFAULT_LIMITS
+from schemas.properties import Rejection, decode_properties
 from schemas.reasons import RejectReason
 from schemas.wire import Hello, Ping
 from tests.ingest_gateway.wire_cases import WireCase, wire_cases
+from tests.schemas.test_properties import raws
 
 MADE_ID = "0190a6e0-7c1d-7000-8000-00000000feed"
 ID = "0190a6e0-7c1d-7000-8000-0123456789ab"
@@ -248,6 +250,24 @@ def judged(decode: Any, frame: bytes) -> Any:
 def test_both_paths_judge_alike(frame: bytes) -> None:
     """The fast and the exact path give one frame the same verdicts and the same canonical events."""
     assert judged(DECODER.decode_frame, frame) == judged(DECODER.decode_frame_exactly, frame)
+
+
+@given(raws())
+@example(b'{"a":1e-20000}')
+@example(b'{"id":"0190a6e0-7c1e-7000-8000-000000000000"}')
+@example(b'{"a":0.' + b"0" * 5000 + b"1}")
+@settings(max_examples=500, deadline=None)
+def test_what_is_accepted_is_storable(raw: bytes) -> None:
+    """The dataflow does not look again at what the gateway accepted, so no rule may be the dataflow's alone."""
+    frame = b'{"type":"batch","id":"b","events":[{"event":"a","distinct_id":"u","properties":%b}]}' % raw
+    for decode in (DECODER.decode_frame, DECODER.decode_frame_exactly):
+        try:
+            decoded = decode(frame)
+        except FrameError:
+            continue
+        assert isinstance(decoded, DecodedBatch)
+        for event in decoded.events:
+            assert not isinstance(decode_properties(bytes(event.properties), DEFAULT_LIMITS), Rejection)
 
 
 @given(_mutated())

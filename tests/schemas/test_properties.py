@@ -114,7 +114,7 @@ _documents = st.recursive(
 
 
 @st.composite
-def _raws(draw: st.DrawFn) -> bytes:
+def raws(draw: st.DrawFn) -> bytes:
     """JSON texts, most of them objects, some of them damaged."""
     flat = st.lists(st.tuples(_keys, _documents), max_size=6).map(
         lambda pairs: "{" + ",".join(f"{key}:{value}" for key, value in pairs) + "}"
@@ -145,7 +145,7 @@ def _raws(draw: st.DrawFn) -> bytes:
 @example(b'{"a":1,"b":2,"c":3,"d":4,"e":5}', SMALL)
 @example(b"\xef\xbb\xbf{}", DEFAULT_LIMITS)
 @example(b"", DEFAULT_LIMITS)
-@given(_raws(), st.sampled_from([DEFAULT_LIMITS, SMALL]))
+@given(raws(), st.sampled_from([DEFAULT_LIMITS, SMALL]))
 def test_verdict_is_that_of_the_standard_library(raw: bytes, limits: Limits) -> None:
     """The quick scans and the exact checks together accept exactly what the rules allow."""
     found = decode_properties(raw, limits)
@@ -205,7 +205,7 @@ def _floats(value: Any) -> Any:
 @example(b'{"a":1e-999,"b":1.7976931348623157e308}')
 @example(b'{"a":"\x7f\xe2\x80\xa8\xf0\x9f\x98\x80"}')
 @example(rb'{"a":"\ud83d\ude00\u0001\\u0000"}')
-@given(_raws())
+@given(raws())
 def test_postgres_takes_what_is_accepted(connection: psycopg.Connection, raw: bytes) -> None:
     """Nothing that passes is refused by jsonb, and jsonb reads the same object."""
     properties = decode_properties(raw, DEFAULT_LIMITS)

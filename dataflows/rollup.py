@@ -25,12 +25,10 @@ what counting each by itself does.
 
 from collections.abc import Iterable
 
-import msgspec
-
 from dataflows.columns import Columns, Fields, count_columns, first_names, first_values, join_columns
+from dataflows.rollup_state import STATE_VERSION, Group, RollupState, decode_state, encode_state
 from schemas.rollup import OTHER, TOTAL, CellGroup, Interval, RollupRows
 
-_STATE_VERSION = 2
 _GroupKey = tuple[int, int, int]  # project, interval, bucket
 _Pending = dict[str, list[Fields]]  # event -> properties, context, properties, context, ...
 _Dirty = dict[tuple[str, str], set[str]]  # event, dimension -> values
@@ -41,21 +39,6 @@ Countable = tuple[int, str, Fields, Fields]
 The start of the minute of its corrected time, in seconds since 1970; its name; its properties; its
 context, which shares no name with them.
 """
-
-
-class _Group(msgspec.Struct, array_like=True):
-    segment: int
-    version: int
-    cells: dict[str, dict[str, dict[str, int]]]
-    """event -> dimension -> value -> total"""
-
-
-class _State(msgspec.Struct, array_like=True):
-    version: int
-    log_time: int
-    groups: list[tuple[int, int, int, _Group]]
-    closed: list[RollupRows]
-    counted_to: int = 0
 
 
 class RollupCounter:
@@ -85,7 +68,7 @@ class RollupCounter:
         self._grace = grace_seconds
         self._values = values
         self._log_time = 0
-        self._groups: dict[_GroupKey, _Group] = {}
+        self._groups: dict[_GroupKey, Group] = {}
         self._pending: dict[_GroupKey, _Pending] = {}
         self._dirty: dict[_GroupKey, _Dirty] = {}
         self._closed: list[RollupRows] = []
@@ -218,21 +201,14 @@ class RollupCounter:
         groups = [(*key, group) for key, group in self._groups.items()]
         closed = [*self._handed_on, *self._closed]
         self._handed_on.clear()
-        state = _encode(_State(_STATE_VERSION, self._log_time, groups, closed, self._counted_to))
+        state = RollupState(STATE_VERSION, self._log_time, groups, closed, self._counted_to)
+        encoded = encode_state(state)
         for key in [key for key in self._groups if self._is_past(key) and key not in self._dirty]:
             del self._groups[key]
-        return state
+        return encoded
 
     def _restore(self, state: bytes) -> None:
-        try:
-            restored = _decode(state)
-        except msgspec.DecodeError as error:
-            raise ValueError(f"rollup state of partition {self._partition} is damaged: {error}") from error
-        if restored.version != _STATE_VERSION:
-            raise ValueError(
-                f"rollup state of partition {self._partition} has version {restored.version}, "
-                f"this SmolHog reads {_STATE_VERSION}"
-            )
+        restored = decode_state(state, self._partition)
         self._log_time = restored.log_time
         self._closed = restored.closed
         self._counted_to = restored.counted_to
@@ -254,7 +230,7 @@ class RollupCounter:
             self._close(key)
             group = None
         if group is None:
-            group = self._groups[key] = _Group(offset, offset, {})
+            group = self._groups[key] = Group(offset, offset, {})
         group.version = offset
 
     def _add(self, key: _GroupKey, event: str, columns: Columns, seen: list[Fields]) -> None:
@@ -316,7 +292,7 @@ class RollupCounter:
         return rows
 
 
-def _all_cells(group: _Group) -> _Dirty:
+def _all_cells(group: Group) -> _Dirty:
     return {
         (event, dimension): set(values)
         for event, dimensions in group.cells.items()
@@ -328,7 +304,3 @@ def _all_cells(group: _Group) -> _Dirty:
 def _keys_of(project_id: int, minute: int) -> tuple[_GroupKey, _GroupKey]:
     hour = minute - minute % Interval.HOUR
     return (project_id, Interval.MINUTE, minute), (project_id, Interval.HOUR, hour)
-
-
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(_State).decode

@@ -121,7 +121,7 @@ class PostgresWriter:
         except psycopg.Error as error:
             self.close()
             raise SinkRejectedWrite(
-                f"PostgreSQL refused messages {messages[0].offset} to {messages[-1].offset} "
+                f"PostgreSQL refused the messages before offset {next_offset} "
                 f"of partition {self._partition}: {error}".strip()
             ) from error
         self._next_offset = next_offset

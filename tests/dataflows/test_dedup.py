@@ -121,6 +121,18 @@ def test_ids_outlive_a_close(tmp_path: Path) -> None:
     again.close()
 
 
+def test_ids_outlive_compaction_after_restarts(tmp_path: Path) -> None:
+    """Compaction drops what has expired and nothing else, however often the index was opened before."""
+    keys = [key(number) for number in range(600)]
+    for start in range(4):
+        index = RocksDedupIndex(tmp_path / "dedup", days=7)
+        assert find_first(index, keys, places(start, 600)) == [start == 0] * 600
+        index._db.flush()
+        index._db.compact_range(None, None)
+        assert index.get(keys) == places(0, 600)
+        index.close()
+
+
 def test_ids_outlive_a_kill(tmp_path: Path) -> None:
     """After SIGKILL in the middle of writing, all that was answered is known, and a replay is the same."""
     writer = subprocess.Popen(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -354,8 +355,23 @@ def test_closed_cells_are_forgotten() -> None:
     assert len(counter.snapshot()) <= empty + 10
 
 
+def test_the_state_of_an_older_version_is_read() -> None:
+    """Of the first one, which had a row for each closed cell; nothing of it is lost."""
+    open_group = [7, 9, {"view": {"": {"": 5}, "plan": {"pro": 3}}}]
+    closed = [[[1, 60, HOUR, "view", "plan", "pro"], PARTITION, 3, 4, 2]]
+    first = msgspec.msgpack.encode([1, HOUR, [[1, 60, HOUR + 60, open_group]], closed, 10])
+    counter = RollupCounter(PARTITION, GRACE, 10, first)
+    emitted = {(key, rows.segment, total) for rows in counter.emit() for key, total in rows.cells()}
+    assert emitted == {
+        (CellKey(1, 60, HOUR, "view", "plan", "pro"), 3, 2),
+        (CellKey(1, 60, HOUR + 60, "view", "", ""), 7, 5),
+        (CellKey(1, 60, HOUR + 60, "view", "plan", "pro"), 7, 3),
+    }
+    assert counter.counted_to == 10
+
+
 @example(b"")
-@example(b"\x94\x01\x00\x90\x90")
+@example(b"\x94\x03\x00\x90\x90")
 @given(st.binary())
 def test_damaged_snapshot_is_refused_by_name(state: bytes) -> None:
     """A snapshot of another version or of nothing is a ValueError that names the partition."""

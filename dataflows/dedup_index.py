@@ -40,7 +40,15 @@ class RocksDedupIndex:
 
     def __init__(self, folder: Path, days: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._db = Rdict(str(folder), _options(), access_type=AccessType.with_ttl(days * _SECONDS_A_DAY))
+        options = _options()
+        self._db = Rdict(
+            str(folder),
+            options,
+            # Without it a store that exists is opened with the options that it recorded. In these its filter
+            # for expired entries is wrapped once more at each start, and takes bytes of a place for a time.
+            column_families={"default": options},
+            access_type=AccessType.with_ttl(days * _SECONDS_A_DAY),
+        )
 
     def get(self, keys: list[bytes]) -> list[bytes | None]:
         """Return the place stored under each key, or ``None``, in order."""

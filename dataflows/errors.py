@@ -4,9 +4,12 @@
 
     DataflowError
     |-- TooManyRejected        permanent until somebody looks: most events are refused, which they were not before
+    |-- DataFolderFull         permanent until somebody makes room: ids and state cannot be kept
     |-- DataflowStandsStill    retryable: a rebuild waited for a dataflow that did not come
     `-- RebuildRuns            retryable: one rebuild at a time
 """
+
+from pathlib import Path
 
 
 class DataflowError(Exception):
@@ -31,6 +34,23 @@ class TooManyRejected(DataflowError):  # noqa: N818 - names the fact
         )
         self.refused = refused
         self.received = received
+
+
+class DataFolderFull(DataflowError):  # noqa: N818 - names the fact
+    """The disk that a dataflow keeps its ids and its state on is full.
+
+    Args:
+        partition: of the event log.
+        folder: of the partition.
+        free_bytes: what is left.
+    """
+
+    def __init__(self, partition: int, folder: Path, free_bytes: int) -> None:
+        super().__init__(
+            f"partition {partition}: the disk of {folder} is full, {free_bytes // 1024:,} KiB are left, so the dataflow "
+            "stops. Nothing is lost: the log keeps the events, and once there is room the dataflow goes on where it "
+            "was. Make room there and start it again"
+        )
 
 
 class DataflowStandsStill(DataflowError):  # noqa: N818 - names the fact

@@ -8,6 +8,7 @@ machine by moving its folder.
 """
 
 import gc
+import shutil
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from bytewax.recovery import RecoveryConfig, init_db_dir
 from dataflows.beginning import Beginning
 from dataflows.dedup_index import RocksDedupIndex
 from dataflows.enrich import Enricher
+from dataflows.errors import DataFolderFull
 from dataflows.flow import build_flow
 from dataflows.geo import no_geo, open_geo
 from dataflows.lag import Progress
@@ -44,6 +46,7 @@ from smolhog.file_lock import FileLock, FileLocked
 _ITEM_BYTES = 1024**2
 _EPOCH_BYTES = 16 * 1024**2
 _CLICKHOUSE_QUEUE_BYTES = 64 * 1024**2
+_FULL_BELOW_BYTES = 1024**2
 _LIVE = timedelta(seconds=0.25)
 """How often totals go to ClickHouse, for whoever looks at a chart."""
 
@@ -89,6 +92,7 @@ def run_dataflows(options: DataflowOptions) -> None:
         SinkError: a store refuses rows for good.
         EventLogError: the log has lost messages that were not stored.
         TooManyRejected: most events are refused.
+        DataFolderFull: ids and state cannot be kept.
     """
     # Nothing here makes reference cycles batch by batch; what was imported stays for good.
     gc.freeze()
@@ -127,8 +131,23 @@ def _run_flow(
         with _owned(folder):
             _run(options, partition, log, log_id, clickhouse, folder)
     except BaseException as error:  # noqa: BLE001 - raised by the main thread; a panic in Rust is no Exception
-        failure = error
+        failure = _full_disk(partition, options.folder, error) or error
     ended.put(failure)
+
+
+def _full_disk(partition: int, folder: Path, error: BaseException) -> DataFolderFull | None:
+    """Say it if a flow ended because of a full disk.
+
+    RocksDB, SQLite and a panic of Bytewax say it in ways of their own, or not at all; so the disk is asked.
+    """
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    if free >= _FULL_BELOW_BYTES and "No space left" not in str(error):
+        return None
+    full = DataFolderFull(partition, folder, free)
+    full.__cause__ = error
+    return full
 
 
 def _run(

@@ -16,7 +16,7 @@ from typing import Self
 
 import structlog
 
-from event_log.errors import EventLogRefused, EventLogUnavailable
+from event_log.errors import EventLogError, EventLogRefused, EventLogUnavailable
 from event_log.port import EventLog, Message
 from event_log.sqlite import SQLiteEventLog
 from smolhog.file_lock import FileLock, FileLocked
@@ -25,6 +25,7 @@ from smolhog.metrics import SPOOL_BYTES, SPOOL_CAPACITY_BYTES, SPOOL_DRAINED, SP
 _log = structlog.get_logger()
 _RETRY_SECONDS = 0.5
 _MEASURE_SECONDS = 5.0
+_TRIM_AGAIN_SECONDS = 1.0
 # Deleting is a transaction; after a kill what was not deleted is sent again.
 _TRIM_EVERY = 64
 
@@ -45,6 +46,10 @@ class SpooledEventLog:
         self._opening = asyncio.Lock()
         self._pending = [0] * spool.partitions
         """Messages of each partition that are in the spool, or on their way into it."""
+        self._next = [0] * spool.partitions
+        """Offset of each partition's message in the spool that is sent next."""
+        self._trimmed = [0] * spool.partitions
+        """Offset below which each partition's messages were deleted."""
         self._spooled = [asyncio.Event() for _ in self._pending]
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -79,13 +84,16 @@ class SpooledEventLog:
         except FileLocked as error:
             await spool.close()
             raise EventLogRefused(f"another gateway (pid {error.holder}) uses the spool {folder}") from error
+        except OSError as error:
+            await spool.close()
+            raise EventLogUnavailable(f"{folder / 'lock'}: {error.strerror}") from error
         log = cls(open_broker, spool, lock)
         for partition in range(partitions):
-            oldest = await spool.oldest(partition)
-            log._pending[partition] = await spool.end(partition) - oldest
+            log._next[partition] = log._trimmed[partition] = await spool.oldest(partition)
+            log._pending[partition] = await spool.end(partition) - log._next[partition]
             if log._pending[partition]:
                 log._spooled[partition].set()
-            log._tasks.append(asyncio.create_task(log._drain_forever(partition, oldest)))
+            log._tasks.append(asyncio.create_task(log._drain_forever(partition)))
             SPOOL_CAPACITY_BYTES.labels(str(partition)).set(capacity_bytes // partitions)
         log._tasks.append(asyncio.create_task(log._measure_forever()))
         SPOOL_MESSAGES.set(log.pending)
@@ -128,7 +136,8 @@ class SpooledEventLog:
         try:
             await self._spool.append(partition, body)
         except BaseException:
-            self._pending[partition] -= 1
+            self._pending[partition] = max(0, self._pending[partition] - 1)
+            self._spooled[partition].set()  # it may be in the spool all the same
             raise
         SPOOLED.inc()
         SPOOL_MESSAGES.set(self.pending)
@@ -185,31 +194,65 @@ class SpooledEventLog:
                     SPOOL_BYTES.labels(str(partition)).set(await self._spool.size_bytes(partition))
             await asyncio.sleep(_MEASURE_SECONDS)
 
-    async def _drain_forever(self, partition: int, oldest: int) -> None:
-        broker = await self._opened_broker()
-        next_offset = oldest
-        while True:
-            await self._spooled[partition].wait()
-            _log.info("draining spool", partition=partition, messages=self._pending[partition])
-            next_offset = await self._drain(broker, partition, next_offset)
-            self._spooled[partition].clear()
-            _log.info("spool drained", partition=partition)
+    async def _drain_forever(self, partition: int) -> None:
+        spooled = self._spooled[partition]
+        try:
+            broker = await self._opened_broker()
+            while True:
+                await spooled.wait()
+                _log.info("draining spool", partition=partition, messages=self._pending[partition])
+                while spooled.is_set():
+                    await self._drain(broker, partition)
+                _log.info("spool drained", partition=partition)
+                await self._trim_later(partition)
+        except EventLogError as error:
+            _log.error("spool is not drained any more", partition=partition, reason=str(error))
+            raise
 
-    async def _drain(self, broker: EventLog, partition: int, next_offset: int) -> int:
-        """Send what is spooled, in order, until nothing is left; returns the offset behind it."""
-        messages = self._spool.read(partition, next_offset)
-        async with contextlib.aclosing(messages):
-            # Nothing is awaited between the last message and the check, so no append slips between.
-            while self._pending[partition]:
-                message = await anext(messages)
-                await self._send(broker, partition, message)
-                next_offset = message.offset + 1
-                if next_offset % _TRIM_EVERY == 0 or self._pending[partition] == 1:
-                    await self._spool.trim(partition, next_offset)
-                self._pending[partition] -= 1
-                SPOOL_DRAINED.inc()
-                SPOOL_MESSAGES.set(self.pending)
-        return next_offset
+    async def _drain(self, broker: EventLog, partition: int) -> None:
+        """Send what is in the spool by now, in order; whatever comes meanwhile sets the event again."""
+        self._spooled[partition].clear()
+        try:
+            end = await self._spool.end(partition)
+            # A message whose append failed or was given up may be there, uncounted.
+            self._pending[partition] = max(self._pending[partition], end - self._next[partition])
+            async with contextlib.aclosing(self._spool.read(partition, self._next[partition])) as messages:
+                while self._next[partition] < end:
+                    message = await anext(messages)
+                    await self._send(broker, partition, message)
+                    self._next[partition] = message.offset + 1
+                    if self._next[partition] % _TRIM_EVERY == 0 or self._next[partition] == end:
+                        await self._trim(partition)
+                    self._pending[partition] = max(0, self._pending[partition] - 1)
+                    SPOOL_DRAINED.inc()
+                    SPOOL_MESSAGES.set(self.pending)
+        except EventLogUnavailable as error:
+            # Not the broker, which is waited for, but the spool's own disk.
+            _log.warning("spool cannot be read", partition=partition, reason=str(error))
+            self._spooled[partition].set()
+            await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _trim(self, partition: int) -> None:
+        """Delete what was sent, unless the disk is full: deleting takes room at first."""
+        try:
+            await self._spool.trim(partition, self._next[partition])
+        except EventLogUnavailable as error:
+            _log.warning("spool cannot be trimmed", partition=partition, reason=str(error))
+        else:
+            self._trimmed[partition] = self._next[partition]
+
+    async def _trim_later(self, partition: int) -> None:
+        """Try again until it is done, or until there is something to drain.
+
+        What is left in the spool would be sent again after a restart.
+        """
+        spooled = self._spooled[partition]
+        while self._trimmed[partition] < self._next[partition] and not spooled.is_set():
+            try:
+                async with asyncio.timeout(_TRIM_AGAIN_SECONDS):
+                    await spooled.wait()
+            except TimeoutError:
+                await self._trim(partition)
 
     @staticmethod
     async def _send(broker: EventLog, partition: int, message: Message) -> None:

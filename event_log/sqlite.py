@@ -248,11 +248,11 @@ def record_log(folder: Path, partitions: int) -> LogRecord:
     record = folder / "log.json"
     if not record.exists():
         descriptor, name = tempfile.mkstemp(dir=folder, prefix="log.json.")
-        with os.fdopen(descriptor, "w") as file:
-            json.dump({"format": 1, "partitions": partitions, "log_id": new_log_id()}, file)
-            file.flush()
-            os.fsync(file.fileno())
         try:
+            with os.fdopen(descriptor, "w") as file:
+                json.dump({"format": 1, "partitions": partitions, "log_id": new_log_id()}, file)
+                file.flush()
+                os.fsync(file.fileno())
             Path(record).hardlink_to(name)
         except FileExistsError:
             pass  # the other process was first; its record counts

@@ -3,6 +3,7 @@
 Called from threads only, never from the event loop. Each caller opens its own connection.
 """
 
+import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -39,6 +40,8 @@ _OLDEST = 'SELECT "offset", appended_at, length(body) FROM message ORDER BY "off
 _DELETE_BEFORE = 'DELETE FROM message WHERE "offset" < ?'
 
 _PERMANENT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+# Opening a file takes 32 KiB beside it for SQLite's shared memory; without them it says "disk I/O error".
+_FULL_BELOW_BYTES = 64 * 1024
 
 
 class Bounds(NamedTuple):
@@ -91,7 +94,15 @@ class PartitionFile:
                     f"{self._path} is damaged ({error}). Stop what uses it, keep a copy, and either recover it with "
                     f"`sqlite3 {self._path.name} .recover` or move it away: the messages in it are then missing"
                 ) from error
-            raise EventLogUnavailable(f"{self._path}: {error}") from error
+            raise EventLogUnavailable(f"{self._path}: {self._why(code, error)}") from error
+
+    def _why(self, code: int | None, error: sqlite3.Error) -> str:
+        primary = None if code is None else code & 0xFF
+        if primary in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}:
+            free = shutil.disk_usage(self._path.parent).free
+            if primary == sqlite3.SQLITE_FULL or free < _FULL_BELOW_BYTES:
+                return f"the disk is full, {free // 1024} KiB are left ({error})"
+        return str(error)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -156,9 +167,10 @@ class PartitionFile:
 
     def used_bytes(self) -> int:
         """Return the bytes in pages that hold something; deleted messages leave free pages that are reused."""
-        (pages,) = self._connection.execute("PRAGMA page_count").fetchone()
-        (free,) = self._connection.execute("PRAGMA freelist_count").fetchone()
-        (page_bytes,) = self._connection.execute("PRAGMA page_size").fetchone()
+        with self._typed_errors():
+            (pages,) = self._connection.execute("PRAGMA page_count").fetchone()
+            (free,) = self._connection.execute("PRAGMA freelist_count").fetchone()
+            (page_bytes,) = self._connection.execute("PRAGMA page_size").fetchone()
         return int(pages - free) * int(page_bytes)
 
     def trim(self, before: int) -> None:
@@ -172,8 +184,7 @@ class PartitionFile:
         Returns:
             The offset below which all were deleted, None if nothing was.
         """
-        with self._typed_errors():
-            excess = 0 if max_bytes is None else self.used_bytes() - max_bytes
+        excess = 0 if max_bytes is None else self.used_bytes() - max_bytes
         if excess <= 0 and oldest_time is None:
             return None
         with self._transaction():

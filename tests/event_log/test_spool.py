@@ -187,6 +187,23 @@ async def test_acknowledged_messages_survive_a_kill_during_an_outage(
     assert await in_the_broker(rabbitmq, log_prefix, acknowledged) == numbered(0, acknowledged)
 
 
+async def test_an_append_that_was_given_up_delays_nobody(
+    rabbitmq: RabbitMQ, proxy: TcpProxy, log_prefix: str, tmp_path: Path
+) -> None:
+    """It may be in the spool all the same, uncounted; what was acknowledged after it arrives as well."""
+    proxy.cut()
+    async with spooled(rabbitmq.url_at(proxy.port), log_prefix, tmp_path) as log:
+        given_up = asyncio.create_task(log.append(0, b"given up"))
+        await asyncio.sleep(0)
+        given_up.cancel()
+        await asyncio.gather(given_up, return_exceptions=True)
+        for body in numbered(0, 3):
+            await log.append(0, body)
+        proxy.restore()
+        assert await in_the_broker(rabbitmq, log_prefix, 4) == [b"given up", *numbered(0, 3)]
+        await drained(log)
+
+
 async def test_appends_side_by_side_all_arrive(
     rabbitmq: RabbitMQ, proxy: TcpProxy, log_prefix: str, tmp_path: Path
 ) -> None:

@@ -5,6 +5,8 @@ end at SIGTERM after finishing what they hold, and may be killed at any moment.
 """
 
 import asyncio
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -14,6 +16,7 @@ from typing import TYPE_CHECKING
 import structlog
 import uvloop
 
+from event_log.errors import EventLogError
 from event_log.opening import open_event_log
 from event_log.port import EventLog, Retention
 from event_log.spool import SpooledEventLog
@@ -44,7 +47,7 @@ def run_query_api(settings: Settings) -> None:
 
 
 def run_dataflow(settings: Settings, index: int, total: int) -> None:
-    """Process this process's share of the partitions until SIGTERM.
+    """Process this process's share of the partitions until SIGTERM, or until it cannot go on: exit code 1.
 
     Args:
         settings: as read.
@@ -62,25 +65,33 @@ def run_dataflow(settings: Settings, index: int, total: int) -> None:
     _warn_if_open(settings, "dataflow metrics", settings.metrics_host)
     serve_metrics(settings.metrics_host, settings.metrics_port + index, settings.metrics_secret)
     # Not at the top: a process carries the room that it runs, and no other.
+    from dataflows.errors import DataflowError  # noqa: PLC0415
     from dataflows.run import DataflowOptions, run_dataflows  # noqa: PLC0415
+    from sinks.errors import PartitionOwned, SinkError  # noqa: PLC0415
 
     _log.info("dataflow runs", partitions=list(partitions))
-    run_dataflows(
-        DataflowOptions(
-            partitions=tuple(partitions),
-            open_log=partial(open_log, settings),
-            postgres_dsn=postgres_dsn(settings),
-            clickhouse_url=settings.clickhouse_dsn,
-            folder=settings.data / "dataflow",
-            limits=settings.limits,
-            epoch=timedelta(seconds=settings.epoch_seconds),
-            grace_seconds=settings.rollup_grace_seconds,
-            breakdown_values=settings.breakdown_values,
-            dedup_days=settings.dedup_days,
-            max_rejected_ratio=settings.max_rejected_ratio,
-            geoip_file=settings.geoip_file,
-        )
+    options = DataflowOptions(
+        partitions=tuple(partitions),
+        open_log=partial(open_log, settings),
+        postgres_dsn=postgres_dsn(settings),
+        clickhouse_url=settings.clickhouse_dsn,
+        folder=settings.data / "dataflow",
+        limits=settings.limits,
+        epoch=timedelta(seconds=settings.epoch_seconds),
+        grace_seconds=settings.rollup_grace_seconds,
+        breakdown_values=settings.breakdown_values,
+        dedup_days=settings.dedup_days,
+        max_rejected_ratio=settings.max_rejected_ratio,
+        geoip_file=settings.geoip_file,
     )
+    try:
+        run_dataflows(options)
+    except (DataflowError, EventLogError, PartitionOwned, SinkError) as error:
+        _log.error("dataflow stops", reason=str(error))
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # Flows of other partitions still run, and Bytewax aborts an interpreter that ends under them.
+        os._exit(1)
 
 
 async def _serve_gateway(settings: Settings) -> None:

@@ -26,6 +26,9 @@ PipelineFactory = Callable[[RollupCounter], PartitionPipeline]
 class ProcessLogic(StatefulBatchLogic[list[Message], StoredBatch, bytes]):
     """Runs one partition's pipeline, and emits changed cells every so often.
 
+    Whatever wakes it, it hands something on. Where it is woken Bytewax takes a snapshot, which rests on the
+    sinks having waited for the epoch before; they do if they were given something, be it empty.
+
     Args:
         partition: for metrics.
         pipeline: takes messages through the steps.
@@ -55,12 +58,12 @@ class ProcessLogic(StatefulBatchLogic[list[Message], StoredBatch, bytes]):
     def on_batch(self, values: list[list[Message]]) -> tuple[list[StoredBatch], bool]:
         """Process what the source handed out."""
         try:
-            batches = [self._pipeline.process(messages) for messages in values]
+            batches = [self._process(messages) for messages in values]
         except Exception as error:
             # Where several flows share a process, Bytewax may end with a panic that hides the reason.
             _log.exception("processing failed", partition=self._partition, reason=str(error))
             raise
-        self._next_offset = batches[-1].next_offset
+        self._next_offset = max(self._next_offset, batches[-1].next_offset)
         self._rollups.advance(self._next_offset)
         self._count(batches)
         return batches, StatefulBatchLogic.RETAIN
@@ -69,20 +72,22 @@ class ProcessLogic(StatefulBatchLogic[list[Message], StoredBatch, bytes]):
         """Emit what changed: the totals, or now and then everything."""
         now = datetime.now(UTC)
         self._next_emit = now + self._emit_every
-        if not self._rollups.has_changes:
-            return [], StatefulBatchLogic.RETAIN
         if now >= self._next_emit_all:
             self._next_emit_all = now + EMIT_ALL_EVERY
             return self._emit_all()
         totals = self._rollups.emit_totals()
-        batch = StoredBatch([], frozenset(), totals, self._next_offset, None)
-        return [batch] if totals else [], StatefulBatchLogic.RETAIN
+        return [self._empty()._replace(rollups=totals)], StatefulBatchLogic.RETAIN
 
     def _emit_all(self) -> tuple[list[StoredBatch], bool]:
         rollups = self._rollups.emit()
         counted_to = CountedTo(self._partition, self._rollups.counted_to)
-        batch = StoredBatch([], frozenset(), rollups, self._next_offset, None, counted_to)
-        return [batch], StatefulBatchLogic.RETAIN
+        return [self._empty()._replace(rollups=rollups, counted_to=counted_to)], StatefulBatchLogic.RETAIN
+
+    def _process(self, messages: list[Message]) -> StoredBatch:
+        return self._pipeline.process(messages) if messages else self._empty()
+
+    def _empty(self) -> StoredBatch:
+        return StoredBatch([], frozenset(), [], self._next_offset, None)
 
     def on_eof(self) -> tuple[list[StoredBatch], bool]:
         """Emit the rest; a log does not end, but a test's does."""

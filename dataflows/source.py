@@ -4,6 +4,9 @@ An item is a list of messages, never one message. The offset to go on from is al
 that of the epoch *before*, which is what the sinks have stored when Bytewax keeps it. So a restart
 reads an epoch again that the steps behind have in their state already: see
 :meth:`dataflows.rollup.RollupCounter.count`.
+
+Bytewax ends an epoch for a sink only if the sink was given something in it. So the offset moves only in
+an epoch in which something was handed out, be it an item without messages.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -75,7 +78,9 @@ class _LogPartition(StatefulSourcePartition[Keyed, int | None]):
         self._epoch_room = epoch_bytes
         self._beginning = beginning
         self._has_state = resume_state is not None
+        self._state = resume_state
         self._epoch_ended = resume_state
+        self._handed_out = False
         self._reader = log.reader(partition, self._next_offset)
         self._idle = False
 
@@ -89,7 +94,8 @@ class _LogPartition(StatefulSourcePartition[Keyed, int | None]):
                 self._begin_at_oldest(error)
         self._idle = not messages
         if not messages:
-            return []
+            return self._nothing_new()
+        self._handed_out = True
         self._epoch_room -= sum(len(message.body) for message in messages)
         self._next_offset = messages[-1].offset + 1
         self._has_state = True
@@ -105,8 +111,17 @@ class _LogPartition(StatefulSourcePartition[Keyed, int | None]):
         ``None`` while nothing had been read then.
         """
         self._epoch_room = self._epoch_bytes
-        before, self._epoch_ended = self._epoch_ended, self._next_offset if self._has_state else None
-        return before
+        if self._handed_out:
+            self._handed_out = False
+            self._state, self._epoch_ended = self._epoch_ended, self._next_offset if self._has_state else None
+        return self._state
+
+    def _nothing_new(self) -> list[Keyed]:
+        """Once in an epoch, for as long as the state is behind: have the sinks wait for the epoch before."""
+        if self._handed_out or self._state == self._epoch_ended:
+            return []
+        self._handed_out = True
+        return [(self._key, [])]
 
     def close(self) -> None:
         """Stop reading."""
@@ -115,6 +130,6 @@ class _LogPartition(StatefulSourcePartition[Keyed, int | None]):
     def _begin_at_oldest(self, error: OffsetGone) -> None:
         if self._has_state or error.oldest <= self._next_offset:
             raise error
-        self._next_offset = self._epoch_ended = self._beginning.skip_to(error)
+        self._next_offset = self._state = self._epoch_ended = self._beginning.skip_to(error)
         self._reader.close()
         self._reader = self._log.reader(self._partition, self._next_offset)

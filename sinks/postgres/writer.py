@@ -120,9 +120,9 @@ class PostgresWriter:
             raise SinkUnavailable(f"PostgreSQL: {error}".strip()) from error
         except psycopg.Error as error:
             self.close()
+            which = f"messages {messages[0].offset} to {messages[-1].offset}" if messages else "the position"
             raise SinkRejectedWrite(
-                f"PostgreSQL refused the messages before offset {next_offset} "
-                f"of partition {self._partition}: {error}".strip()
+                f"PostgreSQL refused {which} of partition {self._partition}: {error}".strip()
             ) from error
         self._next_offset = next_offset
         return WriteReport(

@@ -14,7 +14,7 @@ from smolhog.logs import redacted
 
 _SENTENCES = {
     404: "there is nothing at this address; /openapi.json lists what there is",
-    405: "this address takes GET only",
+    405: "this address does not take that method; /openapi.json lists which it takes",
 }
 
 

@@ -22,23 +22,16 @@ from query_api.authorisation import HEADER_OF_FIRST_SDK, project_of
 from query_api.columns import Columns, QueryLimits
 from query_api.errors import QueryApiError, StoreUnavailable
 from query_api.freshness import Freshness
-from query_api.models import (
-    Answer,
-    EventsParameters,
-    RejectedParameters,
-    StatsParameters,
-    TrendsParameters,
-    json_of,
-)
-from query_api.newest import read_newest
+from query_api.models import Parameters, json_of
 from query_api.openapi import openapi_document
-from query_api.parameters import parse_parameters
+from query_api.parameters import parse_body, parse_parameters, read_body
 from query_api.positions import show_positions
 from query_api.protection import ProtectiveHeaders, operators_only
-from query_api.rejected import read_rejected
-from query_api.totals import read_totals
-from query_api.trends import read_trends
+from query_api.rooms import Rooms
+from query_api.routes import ROUTES, AnalyticsRoute
 from smolhog.metrics import QUERIES_REFUSED, QUERY_SECONDS
+
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def _utc_now() -> datetime:
@@ -68,33 +61,32 @@ def create_app(
         metrics_token: opens ``/metrics`` and ``/openapi.json`` to other machines.
         now: the clock, aware.
     """
-    rooms = _Rooms(
-        Columns(clickhouse_url, limits or QueryLimits()), Freshness(postgres_dsn), keys, keys_known, now
+    rooms = Rooms(
+        columns=Columns(clickhouse_url, limits or QueryLimits()),
+        postgres=Freshness(postgres_dsn),
+        keys=keys,
+        keys_known=keys_known,
+        now=now,
     )
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        await rooms.freshness.open()
+        await rooms.postgres.open()
         yield
-        await rooms.freshness.close()
+        await rooms.postgres.close()
         await asyncio.to_thread(rooms.columns.close)
 
     return Starlette(
         lifespan=lifespan,
         routes=[
             *(
-                Route(f"{prefix}/analytics/{name}", _timed(name, answer), methods=["GET"])
-                for name, answer in (
-                    ("stats", rooms.stats),
-                    ("events", rooms.events),
-                    ("trends", rooms.trends),
-                    ("rejected", rooms.rejected),
-                )
-                for prefix in ("", "/api")
+                Route(f"{prefix}/analytics/{route.path}", _endpoint(rooms, route), methods=[route.method])
+                for route in ROUTES
+                for prefix in (("", "/api") if route.first_dashboard else ("",))
             ),
             Route("/health/live", _live, methods=["GET"]),
-            Route("/health/ready", rooms.ready, methods=["GET"]),
-            Route("/metrics", operators_only(rooms.metrics, metrics_token), methods=["GET"]),
+            Route("/health/ready", _readiness(rooms), methods=["GET"]),
+            Route("/metrics", operators_only(_metrics(rooms), metrics_token), methods=["GET"]),
             Route("/openapi.json", operators_only(_openapi, metrics_token), methods=["GET"]),
         ],
         middleware=[
@@ -102,8 +94,8 @@ def create_app(
             Middleware(
                 CORSMiddleware,
                 allow_origins=list(cors_origins),
-                allow_methods=["GET"],
-                allow_headers=["authorization", HEADER_OF_FIRST_SDK],
+                allow_methods=["GET", "POST", "PUT", "DELETE"],
+                allow_headers=["authorization", "content-type", HEADER_OF_FIRST_SDK],
                 expose_headers=["retry-after"],
             ),
         ],
@@ -111,63 +103,45 @@ def create_app(
     )
 
 
-class _Rooms:
-    """What the routes share."""
+def _endpoint(rooms: Rooms, route: AnalyticsRoute) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        started = time.perf_counter()
+        try:
+            project_id = project_of(request.headers, rooms.keys)
+            body = json_of(await route.read(rooms, project_id, await _question(route, request)))
+        except QueryApiError as error:
+            QUERIES_REFUSED.labels(route.name, error.code).inc()
+            raise
+        QUERY_SECONDS.labels(route.name).observe(time.perf_counter() - started)
+        return json_response(body)
 
-    def __init__(
-        self,
-        columns: Columns,
-        freshness: Freshness,
-        keys: KeyRing,
-        keys_known: Callable[[], bool],
-        now: Callable[[], datetime],
-    ) -> None:
-        self.columns = columns
-        self.freshness = freshness
-        self._keys = keys
-        self._keys_known = keys_known
-        self._now = now
+    return endpoint
 
-    async def stats(self, request: Request) -> Answer:
-        project_id = project_of(request.headers, self._keys)
-        parse_parameters(StatsParameters, request.query_params.multi_items())
-        # Freshness is read first here and below: the answer is then at least that fresh.
-        return await read_totals(self.columns, project_id, await self.freshness.as_of())
 
-    async def events(self, request: Request) -> Answer:
-        project_id = project_of(request.headers, self._keys)
-        asked = parse_parameters(EventsParameters, request.query_params.multi_items())
-        return await read_newest(self.columns, project_id, asked, await self.freshness.as_of())
+async def _question(route: AnalyticsRoute, request: Request) -> Parameters:
+    if route.method in {"GET", "DELETE"}:
+        named = [*request.path_params.items(), *request.query_params.multi_items()]
+        return parse_parameters(route.question, named)
+    return parse_body(route.question, await read_body(request), request.path_params)
 
-    async def trends(self, request: Request) -> Answer:
-        project_id = project_of(request.headers, self._keys)
-        asked = parse_parameters(TrendsParameters, request.query_params.multi_items())
-        as_of = await self.freshness.as_of()
-        return await read_trends(self.columns, project_id, asked, self._now(), as_of)
 
-    async def rejected(self, request: Request) -> Answer:
-        project_id = project_of(request.headers, self._keys)
-        asked = parse_parameters(RejectedParameters, request.query_params.multi_items())
-        return await read_rejected(self.freshness, project_id, asked, self._now())
-
-    async def ready(self, _: Request) -> Response:
+def _readiness(rooms: Rooms) -> Endpoint:
+    async def ready(_: Request) -> Response:
         clickhouse, postgres = await asyncio.gather(
-            _sign_of_life(self.columns.check()), _sign_of_life(self.freshness.check())
+            _sign_of_life(rooms.columns.check()), _sign_of_life(rooms.postgres.check())
         )
         parts = {
             "clickhouse": clickhouse,
             "postgres": postgres,
-            "keys": "ok" if self._keys_known() else "not loaded yet",
+            "keys": "ok" if rooms.keys_known() else "not loaded yet",
         }
-        ready = all(state == "ok" for state in parts.values())
-        headers = {} if ready else StoreUnavailable.headers
+        is_ready = all(state == "ok" for state in parts.values())
+        headers = {} if is_ready else StoreUnavailable.headers
         return json_response(
-            msgspec.json.encode({"ready": ready, "parts": parts}), 200 if ready else 503, headers
+            msgspec.json.encode({"ready": is_ready, "parts": parts}), 200 if is_ready else 503, headers
         )
 
-    async def metrics(self, _: Request) -> Response:
-        await show_positions(self.freshness)
-        return Response(generate_latest(), headers={"content-type": CONTENT_TYPE_LATEST})
+    return ready
 
 
 async def _sign_of_life(check: Awaitable[None]) -> str:
@@ -178,20 +152,12 @@ async def _sign_of_life(check: Awaitable[None]) -> str:
     return "ok"
 
 
-def _timed(
-    route: str, answer: Callable[[Request], Awaitable[Answer]]
-) -> Callable[[Request], Awaitable[Response]]:
-    async def endpoint(request: Request) -> Response:
-        started = time.perf_counter()
-        try:
-            body = json_of(await answer(request))
-        except QueryApiError as error:
-            QUERIES_REFUSED.labels(route, error.code).inc()
-            raise
-        QUERY_SECONDS.labels(route).observe(time.perf_counter() - started)
-        return json_response(body)
+def _metrics(rooms: Rooms) -> Endpoint:
+    async def metrics(_: Request) -> Response:
+        await show_positions(rooms.postgres)
+        return Response(generate_latest(), headers={"content-type": CONTENT_TYPE_LATEST})
 
-    return endpoint
+    return metrics
 
 
 async def _live(_: Request) -> Response:

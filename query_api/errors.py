@@ -9,6 +9,8 @@
     |   |-- WriteKeyGiven        403  a key that may only send
     |   |-- OriginRefused        403  a key for other web origins than the page's that asks
     |   |-- OperatorsOnly        403  what is for this machine or for the metrics token
+    |   |-- NotFound             404  there is nothing of this number or name in the project
+    |   |-- QuestionTooLong      413  the body is larger than a question may be
     |   `-- QueryTooExpensive    422  the answer takes more time or memory than one query may
     `-- StoreUnavailable         503  retryable: a store is away or overloaded
 """
@@ -73,6 +75,20 @@ class OperatorsOnly(RequestError):
 
     status = 403
     code = "operators_only"
+
+
+class NotFound(RequestError):
+    """There is nothing of this number or name in the key's project."""
+
+    status = 404
+    code = "not_found"
+
+
+class QuestionTooLong(RequestError):
+    """The body is larger than a question may be."""
+
+    status = 413
+    code = "question_too_long"
 
 
 class QueryTooExpensive(RequestError):

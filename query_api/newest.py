@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from query_api.columns import Columns
 from query_api.errors import InvalidParameter
 from query_api.models import EventsAnswer, EventsParameters, StoredEvent
+from query_api.rooms import Rooms
 from query_api.sql import NEWEST_EVENTS, NEWEST_HOUR
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -35,9 +35,7 @@ class _Hour(NamedTuple):
     start: int
 
 
-async def read_newest(
-    columns: Columns, project_id: int, asked: EventsParameters, as_of: datetime | None
-) -> EventsAnswer:
+async def read_newest(rooms: Rooms, project_id: int, asked: EventsParameters) -> EventsAnswer:
     """Return the newest events (by the time they happened), or those before a cursor.
 
     Raises:
@@ -56,6 +54,7 @@ async def read_newest(
         "scan": 2 * (asked.limit + 1),
         "before_seconds": min(before // 1_000_000, 2**32 - 1),
     }
+    columns, as_of = rooms.columns, await rooms.postgres.as_of()
     # The rollup only says where to look first; what is returned does not depend on it.
     newest = (await columns.rows(NEWEST_HOUR, bound, _Hour))[0].start
     sinces = [max(0, newest - hours * _HOUR) * 1_000_000 for hours in _REACH_HOURS]

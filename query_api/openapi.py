@@ -3,34 +3,11 @@
 from typing import Any
 
 from pydantic import BaseModel
-from pydantic.json_schema import models_json_schema
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from query_api.models import (
-    ErrorAnswer,
-    EventsAnswer,
-    EventsParameters,
-    Parameters,
-    RejectedAnswer,
-    RejectedParameters,
-    Schema,
-    StatsAnswer,
-    StatsParameters,
-    TrendsAnswer,
-    TrendsParameters,
-)
+from query_api.models import Answer, ErrorAnswer, Parameters, Schema
+from query_api.routes import ROUTES, AnalyticsRoute
 
-_ROUTES: tuple[tuple[str, str, str, type[Parameters], type[BaseModel]], ...] = (
-    ("/analytics/stats", "stats", "Totals of the project", StatsParameters, StatsAnswer),
-    ("/analytics/events", "events", "The newest events, newest first", EventsParameters, EventsAnswer),
-    ("/analytics/trends", "trends", "Events or users over time", TrendsParameters, TrendsAnswer),
-    (
-        "/analytics/rejected",
-        "rejected",
-        "Events that were refused, and why",
-        RejectedParameters,
-        RejectedAnswer,
-    ),
-)
 _ERRORS = {
     "400": "A parameter is unknown, malformed or out of range; `field` names it.",
     "401": "No key, or one that is unknown or revoked.",
@@ -42,16 +19,22 @@ _ERRORS = {
 
 def openapi_document(version: str) -> Schema:
     """Return the document, as JSON-compatible values."""
-    answers: list[type[BaseModel]] = [ErrorAnswer, *(answer for *_, answer in _ROUTES)]
+    answers: dict[type[BaseModel], None] = dict.fromkeys([ErrorAnswer, *(route.answer for route in ROUTES)])
+    bodies = dict.fromkeys(route.question for route in ROUTES if _has_body(route))
+    models: list[tuple[type[BaseModel], JsonSchemaMode]] = [(answer, "serialization") for answer in answers]
+    models.extend((body, "validation") for body in bodies)
     _, definitions = models_json_schema(
-        [(answer, "serialization") for answer in answers], ref_template="#/components/schemas/{model}"
+        models,
+        ref_template="#/components/schemas/{model}",
     )
     paths: Schema = {}
-    for path, name, summary, parameters, answer in _ROUTES:
-        operation = _operation(name, summary, parameters, answer)
-        paths[path] = {"get": operation}
-        # SmolHog's first SDK knows the routes under both names.
-        paths[f"/api{path}"] = {"get": {**operation, "operationId": f"api_{name}"}}
+    for route in ROUTES:
+        operation = _operation(route)
+        paths.setdefault(f"/analytics/{route.path}", {})[route.method.lower()] = operation
+        if route.first_dashboard:
+            # SmolHog's first SDK knows the routes under both names.
+            again = {**operation, "operationId": f"api_{route.name}"}
+            paths[f"/api/analytics/{route.path}"] = {route.method.lower(): again}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -71,34 +54,48 @@ def openapi_document(version: str) -> Schema:
     }
 
 
-def _operation(name: str, summary: str, parameters: type[Parameters], answer: type[BaseModel]) -> Schema:
-    return {
-        "operationId": name,
-        "summary": summary,
-        "parameters": _parameters(parameters),
+def _has_body(route: AnalyticsRoute) -> bool:
+    return route.method in {"POST", "PUT"}
+
+
+def _operation(route: AnalyticsRoute) -> Schema:
+    in_path = {name for name in route.question.model_fields if f"{{{name}}}" in route.path}
+    operation: Schema = {
+        "operationId": route.name,
+        "summary": route.summary,
+        "parameters": _parameters(route.question, in_path, in_query=not _has_body(route)),
         "responses": {
-            "200": _response(answer.__doc__ or "", answer),
+            "200": _response(route.answer.__doc__ or "", route.answer),
             **{status: _response(meaning, ErrorAnswer) for status, meaning in _ERRORS.items()},
         },
     }
+    if _has_body(route):
+        operation["requestBody"] = {"required": True, **_content(route.question)}
+    return operation
 
 
-def _response(description: str, model: type[BaseModel]) -> Schema:
+def _content(model: type[Parameters] | type[Answer]) -> Schema:
     schema = {"$ref": f"#/components/schemas/{model.__name__}"}
-    return {"description": description, "content": {"application/json": {"schema": schema}}}
+    return {"content": {"application/json": {"schema": schema}}}
 
 
-def _parameters(model: type[Parameters]) -> list[Schema]:
+def _response(description: str, model: type[Answer]) -> Schema:
+    return {"description": description, **_content(model)}
+
+
+def _parameters(model: type[Parameters], in_path: set[str], *, in_query: bool) -> list[Schema]:
     schema = model.model_json_schema(by_alias=True)
     result: list[Schema] = []
-    for name, described in schema["properties"].items():
+    for name, described in schema.get("properties", {}).items():
+        if name not in in_path and not in_query:
+            continue
         inlined = _inlined(described, schema.get("$defs", {}))
         description = inlined.pop("description", "")
         inlined.pop("title", None)
         parameter: Schema = {
             "name": name,
-            "in": "query",
-            "required": False,
+            "in": "path" if name in in_path else "query",
+            "required": name in in_path,
             "description": description,
             "schema": inlined,
         }

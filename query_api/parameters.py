@@ -1,16 +1,23 @@
-"""From a URL's query to typed parameters, with a sentence for everything that is wrong."""
+"""From a request to a typed question, with a sentence for everything that is wrong."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
+import msgspec
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
+from starlette.requests import Request
 
-from query_api.errors import InvalidParameter
+from query_api.errors import InvalidParameter, QuestionTooLong
 from query_api.models import Parameters
-from schemas.properties import check_text
+from schemas.limits import Limits
+from schemas.properties import check_properties, check_text
 
 _P = TypeVar("_P", bound=Parameters)
+BODY_BYTES = 64 * 1024
+"""Most bytes that a question may have."""
+# What goes into a statement must be storable text and finite numbers; bytes bound all else.
+_BODY_LIMITS = Limits(nesting=64, properties=BODY_BYTES, name_length=BODY_BYTES)
 
 
 def parse_parameters(model: type[_P], pairs: Iterable[tuple[str, str]]) -> _P:
@@ -41,8 +48,50 @@ def parse_parameters(model: type[_P], pairs: Iterable[tuple[str, str]]) -> _P:
         raise _invalid(model, error.errors(include_url=False)[0]) from error
 
 
+async def read_body(request: Request) -> bytes:
+    """Return the body of a request.
+
+    Raises:
+        QuestionTooLong: it is longer than :data:`BODY_BYTES`.
+    """
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > BODY_BYTES:
+            raise QuestionTooLong(f"a question may have {BODY_BYTES} bytes")
+    return bytes(body)
+
+
+def parse_body(model: type[_P], body: bytes, in_path: Mapping[str, Any]) -> _P:
+    """Check the question that came as a body.
+
+    Args:
+        model: what the route takes.
+        body: JSON; an empty one counts as ``{}``.
+        in_path: further fields, which the path gives.
+
+    Raises:
+        InvalidParameter: it is no JSON object, or a field is unknown, malformed or out of range.
+    """
+    try:
+        fields = msgspec.json.decode(body or b"{}")
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidParameter(f"the body is not JSON: {error}") from error
+    if not isinstance(fields, dict):
+        raise InvalidParameter("the body must be a JSON object")
+    found = check_properties(fields, _BODY_LIMITS)
+    if found is not None:
+        raise InvalidParameter(found.message)
+    try:
+        return model.model_validate({**fields, **in_path})
+    except ValidationError as error:
+        raise _invalid(model, error.errors(include_url=False)[0]) from error
+
+
 def _invalid(model: type[Parameters], details: ErrorDetails) -> InvalidParameter:
-    field = str(details["loc"][0]) if details["loc"] else ""
+    field = ".".join(str(part) for part in details["loc"])
+    if details["type"] == "extra_forbidden" and len(details["loc"]) > 1:
+        return InvalidParameter(f"there is no field {field[:200]!r}", field=field[:200])
     if details["type"] == "extra_forbidden":
         names = sorted(info.alias or name for name, info in model.model_fields.items())
         known = f"it takes {', '.join(names)}" if names else "it takes none"

@@ -5,9 +5,9 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from query_api.errors import InvalidParameter
-from query_api.freshness import Freshness
 from query_api.models import RejectedAnswer, RejectedEvent, RejectedParameters
 from query_api.moments import parse_moment
+from query_api.rooms import Rooms
 from schemas.envelope import REJECTED_PAYLOAD_BYTES
 from schemas.reasons import RejectReason
 from sinks.postgres.rejected import LATEST, SELECT_REJECTED, RejectedQuery, RejectedRecord
@@ -15,9 +15,7 @@ from sinks.postgres.rejected import LATEST, SELECT_REJECTED, RejectedQuery, Reje
 _UTC = ZoneInfo("UTC")
 
 
-async def read_rejected(
-    postgres: Freshness, project_id: int, asked: RejectedParameters, now: datetime
-) -> RejectedAnswer:
+async def read_rejected(rooms: Rooms, project_id: int, asked: RejectedParameters) -> RejectedAnswer:
     """Return the rejected events that were stored last, or those before a cursor.
 
     What could not be told to be of any project is in nobody's answer; the command line shows it.
@@ -26,6 +24,7 @@ async def read_rejected(
         InvalidParameter: a time cannot be read, or the two are the wrong way round.
         StoreUnavailable: PostgreSQL is away.
     """
+    now, postgres = rooms.now(), rooms.postgres
     begin, end = _moment(asked.from_, "from", now), _moment(asked.to, "to", now)
     if begin is not None and end is not None and begin >= end:
         raise InvalidParameter("from must be before to", field="from")

@@ -1,11 +1,10 @@
 """The totals of a project: SmolHog's first question, over all time."""
 
 import asyncio
-from datetime import datetime
 from typing import NamedTuple
 
-from query_api.columns import Columns
-from query_api.models import EventCount, StatsAnswer
+from query_api.models import EventCount, StatsAnswer, StatsParameters
+from query_api.rooms import Rooms
 from query_api.sql import TOTALS_BY_EVENT, UNIQUE_USERS
 
 TOP_EVENTS = 10
@@ -20,16 +19,18 @@ class _Users(NamedTuple):
     n: int
 
 
-async def read_totals(columns: Columns, project_id: int, as_of: datetime | None) -> StatsAnswer:
+async def read_totals(rooms: Rooms, project_id: int, _: StatsParameters) -> StatsAnswer:
     """Return the totals: events exactly, distinct users as the union of the hours' sets, within about 1 %.
 
     Raises:
         QueryTooExpensive: the store gave up at its limits.
         StoreUnavailable: the store is away.
     """
+    as_of = await rooms.postgres.as_of()
     bound = {"project_id": project_id}
     totals, users = await asyncio.gather(
-        columns.rows(TOTALS_BY_EVENT, bound, _EventTotal), columns.rows(UNIQUE_USERS, bound, _Users)
+        rooms.columns.rows(TOTALS_BY_EVENT, bound, _EventTotal),
+        rooms.columns.rows(UNIQUE_USERS, bound, _Users),
     )
     return StatsAnswer(
         total_events=sum(total.n for total in totals),

@@ -13,6 +13,7 @@ from query_api.errors import InvalidParameter, QueryTooExpensive
 from query_api.models import Point, Series, TrendsAnswer, TrendsParameters
 from query_api.moments import parse_moment, parse_zone
 from query_api.plan import Exactness, Plan, Source, plan_trends
+from query_api.rooms import Rooms
 from query_api.sql import TRENDS
 from query_api.trend_rows import Line, TrendRow, lines_of, overflowed
 
@@ -23,17 +24,13 @@ _COARSER = {Interval.MINUTE: "interval=hour or ", Interval.HOUR: "interval=day o
 _log = structlog.get_logger()
 
 
-async def read_trends(
-    columns: Columns, project_id: int, asked: TrendsParameters, now: datetime, as_of: datetime | None
-) -> TrendsAnswer:
+async def read_trends(rooms: Rooms, project_id: int, asked: TrendsParameters) -> TrendsAnswer:
     """Answer a question about trends.
 
     Args:
-        columns: the columnar store.
+        rooms: the stores and the clock.
         project_id: of the key that asks.
         asked: the question.
-        now: aware; what ``now`` and ``-7d`` in the question mean.
-        as_of: how fresh the store was just before.
 
     Raises:
         InvalidParameter: the range or the time zone makes no sense, or asks for too many points.
@@ -41,10 +38,11 @@ async def read_trends(
         StoreUnavailable: the store is away.
     """
     zone = parse_zone(asked.timezone)
-    buckets = _buckets(asked, zone, now)
+    buckets = _buckets(asked, zone, rooms.now())
     plan = plan_trends(asked.measure, buckets, breakdown=asked.breakdown is not None)
     parameters = _bound(project_id, asked, buckets)
-    rows, plan = await _ask(columns, plan, asked, parameters)
+    as_of = await rooms.postgres.as_of()
+    rows, plan = await _ask(rooms.columns, plan, asked, parameters)
     names = list(dict.fromkeys(asked.event)) or [""]
     lines = lines_of(rows, buckets.starts, names, breakdown=asked.breakdown is not None)
     labels = [buckets.label(start) for start in buckets.starts]

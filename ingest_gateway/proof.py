@@ -14,7 +14,7 @@ from msgspec import Raw
 
 from schemas.event import EARLIEST
 from schemas.limits import Limits
-from schemas.properties import SHORT, may_hold_odd_exponent, may_hold_odd_number
+from schemas.properties import may_hold_odd_number
 from schemas.wire import NO_PROPERTIES, WireEvent
 
 _SPACE_BEFORE_COLON = re.compile(rb'"[ \t\r\n]+:')
@@ -75,11 +75,7 @@ class Proof:
         """Decode the properties of all events; ``None`` if one of them breaks a rule."""
         joined = b"[%b]" % b",".join(raws)
         most = self._limits.event_bytes
-        largest = max(map(_size, raws)) if len(joined) > min(most, SHORT) else 0
-        # What is short holds no number that is too long, whatever stands beside it.
-        if largest > most or (
-            may_hold_odd_number(joined) if largest > SHORT else may_hold_odd_exponent(joined)
-        ):
+        if (len(joined) > most and max(map(_size, raws)) > most) or may_hold_odd_number(joined):
             return None
         try:
             properties: list[dict[str, Any]] = self._properties.decode(joined)

@@ -8,6 +8,7 @@ Every event ends as a row or as a rejected event with a reason; a repeated one e
 its first occurrence is stored. Pure but for the dedup index, which is handed in.
 """
 
+from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,7 +25,7 @@ from dataflows.rollup import RollupCounter
 from event_log.port import Message
 from schemas.limits import Limits
 from schemas.rows import format_rows, format_times, row_end
-from schemas.stored import MessageRows, StoredBatch
+from schemas.stored import MessageRows, StoredBatch, TracedBatch
 
 _SECONDS_A_DAY = 86_400
 
@@ -52,6 +53,9 @@ class PartitionPipeline:
         rollups: the open cells, already restored.
         limits: what an event may hold.
         max_rejected_ratio: of events refused here to all; above it the pipeline stops.
+
+    Attributes:
+        after: is called after each step with its name, for those who measure.
     """
 
     def __init__(
@@ -73,6 +77,7 @@ class PartitionPipeline:
         self._limits = limits
         self._refusals = RefusalWatch(partition, max_rejected_ratio)
         self.counts = PipelineCounts()
+        self.after: Callable[[str], None] = _nobody_measures
 
     def process(self, messages: list[Message]) -> StoredBatch:
         """Take consecutive messages through all steps.
@@ -85,6 +90,12 @@ class PartitionPipeline:
         """
         before = copy(self.counts)
         decoded = [decode(message, self._limits) for message in messages]
+        traced = tuple(
+            TracedBatch(header.trace, header.received_at, len(batch.events))
+            for message in decoded
+            for batch in message.batches
+            if (header := batch.header).trace is not None
+        )
         for message in decoded:
             self.counts.received += message.received
             self.counts.refused += message.refused
@@ -94,8 +105,10 @@ class PartitionPipeline:
             self.counts.received - before.received + unreadable,
             self.counts.refused - before.refused + unreadable,
         )
+        self.after("decode")
         self._drop_repeated_refusals(messages, decoded)
         self._drop_repeated(decoded)
+        self.after("deduplicate")
         rows: list[MessageRows] = []
         days: set[int] = set()
         for message in decoded:
@@ -105,6 +118,7 @@ class PartitionPipeline:
             events = sum(len(batch.events) for batch in message.batches)
             rows.append(MessageRows(message.offset, events, b"".join(parts), message.rejected))
         self.counts.stored += sum(message.events for message in rows)
+        self.after("enrich, count and format")
         return StoredBatch(
             messages=rows,
             days=frozenset(days),
@@ -113,6 +127,7 @@ class PartitionPipeline:
             log_time=max(
                 (batch.header.received_at for message in decoded for batch in message.batches), default=None
             ),
+            traced=traced,
         )
 
     def _drop_repeated_refusals(self, messages: list[Message], decoded: list[DecodedMessage]) -> None:
@@ -164,6 +179,10 @@ class PartitionPipeline:
         )
         end = row_end(header, self._log_id, self._partition, message.offset)
         return format_rows(events, times, [context.text for context in contexts], end, plain=message.plain)
+
+
+def _nobody_measures(step: str) -> None:
+    del step
 
 
 def _first_of(batch: SoundBatch, passes: list[bool]) -> SoundBatch:

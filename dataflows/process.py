@@ -12,9 +12,11 @@ from bytewax.operators import StatefulBatchLogic
 
 from dataflows.pipeline import PartitionPipeline, PipelineCounts
 from dataflows.rollup import RollupCounter
+from dataflows.step_traces import StepTimes, trace_steps
 from event_log.port import Message
 from schemas.stored import CountedTo, StoredBatch
 from smolhog.metrics import EVENTS_DEDUPLICATED, EVENTS_LATE, EVENTS_PROCESSED, EVENTS_REJECTED
+from smolhog.tracing import current_tracing
 
 _log = structlog.get_logger()
 
@@ -84,7 +86,15 @@ class ProcessLogic(StatefulBatchLogic[list[Message], StoredBatch, bytes]):
         return [self._empty()._replace(rollups=rollups, counted_to=counted_to)], StatefulBatchLogic.RETAIN
 
     def _process(self, messages: list[Message]) -> StoredBatch:
-        return self._pipeline.process(messages) if messages else self._empty()
+        if not messages:
+            return self._empty()
+        tracing = current_tracing()
+        if tracing is None:
+            return self._pipeline.process(messages)
+        times = StepTimes()
+        self._pipeline.after = times.end
+        batch = self._pipeline.process(messages)
+        return trace_steps(tracing, self._partition, batch, times)
 
     def _empty(self) -> StoredBatch:
         return StoredBatch([], frozenset(), [], self._next_offset, None)

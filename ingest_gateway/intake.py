@@ -1,16 +1,22 @@
 """One client batch on its way into the log: counted, submitted, and answered when durable."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+
+import structlog
 
 from ingest_gateway.batch import DecodedBatch
 from ingest_gateway.errors import Refusal
 from ingest_gateway.gather import Gatherer, Header, Settled
 from schemas.wire import Verdict
 from smolhog import metrics
+from smolhog.tracing import TraceContext, current_tracing, nanoseconds
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,8 @@ class Pending:
     """Of the same events."""
     verdicts: list[Verdict]
     """Of the others."""
+    trace: TraceContext | None
+    received_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +74,17 @@ class Intake:
 
     def submit(self, project_id: int, source: str, peer: Peer, batch: DecodedBatch) -> Pending:
         """Submit a batch; when it is done, :meth:`outcome` tells what became of it."""
+        tracing = current_tracing()
+        trace = tracing.begin(peer.trace) if tracing is not None else None
+        received_at = self._now()
         header = Header(
             project_id=project_id,
-            received_at=self._now(),
+            received_at=received_at,
             sent_at=batch.sent_at,
             source=source,
             client_address=peer.address,
             user_agent=peer.user_agent,
-            trace=peer.trace,
+            trace=peer.trace if trace is None else str(trace),
         )
         submission = self._gatherer.submit(header, batch.events, batch.rejected)
         metrics.EVENTS_RECEIVED.labels(source).inc(len(batch.events) + len(batch.verdicts))
@@ -86,11 +97,14 @@ class Intake:
             places=submission.places,
             event_ids=[event.event_id for event in batch.events],
             verdicts=batch.verdicts,
+            trace=trace,
+            received_at=received_at,
         )
 
     def outcome(self, pending: Pending) -> Outcome:
         """Tell what became of a batch that is done."""
         settled = pending.done.result()
+        self._trace(pending, settled)
         if not settled.failed:
             metrics.EVENTS_ACKED.labels(pending.source).inc(len(pending.event_ids))
             return Outcome(len(pending.event_ids), pending.verdicts, is_durable=True)
@@ -103,6 +117,30 @@ class Intake:
             refused = [_retry(verdict.index, verdict.event_id) for verdict in refused]
         results = sorted(refused + retries, key=lambda verdict: verdict.index)
         return Outcome(accepted, results, is_durable=False)
+
+    @staticmethod
+    def _trace(pending: Pending, settled: Settled) -> None:
+        tracing = current_tracing()
+        if tracing is None or pending.trace is None:
+            return
+        began, ended = nanoseconds(pending.received_at), time.time_ns()
+        error = "the event log did not confirm" if settled.failed else None
+        if error is None and not tracing.keeps(pending.trace, began, ended):
+            return
+        attributes = {
+            "smolhog.source": pending.source,
+            "smolhog.events": len(pending.event_ids),
+            "smolhog.rejected": len(pending.verdicts),
+            "smolhog.partitions": len(set(pending.places)),
+        }
+        tracing.end("gateway", pending.trace, began, ended, attributes, error=error)
+        if error is not None or ended - began > tracing.slow_seconds * 1e9:
+            log.warning(
+                "gateway.batch_slow" if error is None else "gateway.batch_failed",
+                seconds=round((ended - began) / 1e9, 3),
+                events=len(pending.event_ids),
+                trace_id=pending.trace.trace,
+            )
 
 
 def _retries(pending: Pending, failed: frozenset[int]) -> list[Verdict]:

@@ -7,6 +7,7 @@ of the connection's batches are unanswered, or its answers unread, and while its
 
 import asyncio
 from collections import deque
+from dataclasses import replace
 from math import ceil
 
 import structlog
@@ -112,7 +113,8 @@ class Connection:
         self._websocket = websocket
         secret = bearer_key(websocket.headers)
         self._session = Session(streams.decoder, streams.limits, secret)
-        self._peer: Peer = peer_of(websocket)
+        # A connection lives for hours: each of its batches is a trace of its own.
+        self._peer: Peer = replace(peer_of(websocket), trace=None)
         self._secret: str | None = None
         self._key: Key | None = None
         self._outbox: deque[tuple[str | bytes, bool]] = deque()

@@ -25,10 +25,12 @@ from query_api.freshness import Freshness
 from query_api.models import Parameters, json_of
 from query_api.openapi import openapi_document
 from query_api.parameters import parse_body, parse_parameters, read_body
+from query_api.people.keeper import keeping_people
 from query_api.positions import show_positions
 from query_api.protection import ProtectiveHeaders, operators_only
 from query_api.rooms import Rooms
 from query_api.routes import ROUTES, AnalyticsRoute
+from query_api.traces import QuestionTraces
 from smolhog.metrics import QUERIES_REFUSED, QUERY_SECONDS
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -72,7 +74,8 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         await rooms.postgres.open()
-        yield
+        async with keeping_people(clickhouse_url):
+            yield
         await rooms.postgres.close()
         await asyncio.to_thread(rooms.columns.close)
 
@@ -90,6 +93,7 @@ def create_app(
             Route("/openapi.json", operators_only(_openapi, metrics_token), methods=["GET"]),
         ],
         middleware=[
+            Middleware(QuestionTraces),
             Middleware(ProtectiveHeaders),
             Middleware(
                 CORSMiddleware,

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from urllib3.exceptions import HTTPError
 
 from query_api.errors import QueryTooExpensive, StoreUnavailable
 from query_api.sql import FINAL_SETTINGS, STORES_ALIVE
+from query_api.traces import trace_statement
 from sinks.clickhouse.connect import connect
 
 _Row = TypeVar("_Row")
@@ -70,9 +72,11 @@ class Columns:
             QueryTooExpensive: it hit a limit.
             StoreUnavailable: ClickHouse is away, overloaded or not set up.
         """
+        began = time.time_ns()
         body = await asyncio.get_running_loop().run_in_executor(
             self._threads, self._answer, statement, dict(parameters)
         )
+        trace_statement("clickhouse", began)
         return msgspec.json.Decoder(row).decode_lines(body)
 
     async def check(self) -> None:

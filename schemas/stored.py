@@ -63,6 +63,15 @@ class CountedTo(NamedTuple):
     """Every message before this one is."""
 
 
+class TracedBatch(NamedTuple):
+    """A client's batch that has a trace, for :mod:`smolhog.tracing`."""
+
+    traceparent: str
+    """Of the hop before."""
+    received_at: datetime
+    events: int
+
+
 class StoredBatch(NamedTuple):
     """Consecutive messages of one partition, ready for the sinks, and cells to be emitted with them."""
 
@@ -76,6 +85,8 @@ class StoredBatch(NamedTuple):
     """Log time at the end of the batch."""
     counted_to: CountedTo | None = None
     """What the rollups hold once ``rollups`` is stored; ``None`` where that is not said."""
+    traced: tuple[TracedBatch, ...] = ()
+    """Clients' batches in ``messages`` that have a trace."""
 
     @property
     def size(self) -> int:

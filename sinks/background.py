@@ -14,6 +14,7 @@ import structlog
 from schemas.stored import StoredBatch
 from sinks.errors import SinkUnavailable
 from sinks.report import WriteReport
+from sinks.write_traces import trace_write
 from smolhog.metrics import (
     EVENT_TO_STORED_SECONDS,
     EVENTS_STORED,
@@ -21,6 +22,7 @@ from smolhog.metrics import (
     SINK_WRITE_EVENTS,
     SINK_WRITE_SECONDS,
 )
+from smolhog.tracing import current_tracing
 
 _log = structlog.get_logger()
 
@@ -188,16 +190,31 @@ class BackgroundWriter:
         """Write until it is stored; ``False`` if closed before."""
         attempt = 0
         while not self._closed.is_set():
-            began = time.perf_counter()
+            began, tracing = time.time_ns(), current_tracing()
             try:
                 report = self._writer.write(batches)
             except SinkUnavailable as error:
                 attempt += 1
                 SINK_RETRIES.labels(self._name).inc()
-                _log.warning("store not available", store=self._name, attempt=attempt, error=str(error))
+                traces = (
+                    trace_write(tracing, self._name, batches, began, time.time_ns(), str(error))
+                    if tracing
+                    else []
+                )
+                _log.warning(
+                    "store not available",
+                    store=self._name,
+                    attempt=attempt,
+                    error=str(error),
+                    **({"trace_id": traces[0]} if traces else {}),
+                )
                 self._closed.wait(self._backoff(attempt))
                 continue
-            self._took = time.perf_counter() - began
+            ended = time.time_ns()
+            # A clock that was set back would make the next pause a long one.
+            self._took = max(0.0, (ended - began) / 1e9)
+            if tracing is not None:
+                trace_write(tracing, self._name, batches, began, ended)
             SINK_WRITE_SECONDS.labels(self._name).observe(self._took)
             SINK_WRITE_EVENTS.labels(self._name).observe(report.events)
             EVENTS_STORED.labels(self._name).inc(report.events)

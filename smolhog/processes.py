@@ -27,6 +27,7 @@ from smolhog.logs import configure_logs
 from smolhog.metrics_server import serve_metrics
 from smolhog.settings import Settings
 from smolhog.stores import postgres_dsn
+from smolhog.tracing import start_tracing
 
 if TYPE_CHECKING:
     from smolhog.guard import Guard
@@ -37,12 +38,14 @@ _log = structlog.get_logger()
 def run_gateway(settings: Settings) -> None:
     """Serve the gateway until SIGTERM."""
     configure_logs(settings.log_level, as_json=settings.log_json, process="gateway")
+    _start_tracing(settings, "gateway")
     uvloop.run(_serve_gateway(settings))
 
 
 def run_query_api(settings: Settings) -> None:
     """Serve the query API until SIGTERM."""
     configure_logs(settings.log_level, as_json=settings.log_json, process="query-api")
+    _start_tracing(settings, "query-api")
     uvloop.run(_serve_query_api(settings))
 
 
@@ -55,6 +58,7 @@ def run_dataflow(settings: Settings, index: int, total: int) -> None:
         total: how many there are.
     """
     configure_logs(settings.log_level, as_json=settings.log_json, process=f"dataflow-{index}")
+    _start_tracing(settings, f"dataflow-{index}")
     partitions = range(index, settings.partitions, total)
     if not partitions:
         raise SettingsInvalid(
@@ -92,6 +96,15 @@ def run_dataflow(settings: Settings, index: int, total: int) -> None:
         sys.stderr.flush()
         # Flows of other partitions still run, and Bytewax aborts an interpreter that ends under them.
         os._exit(1)
+
+
+def _start_tracing(settings: Settings, process: str) -> None:
+    start_tracing(
+        None if settings.otlp_url is None else str(settings.otlp_url),
+        f"smolhog-{process}",
+        ratio=settings.trace_ratio,
+        slow_seconds=settings.trace_slow_seconds,
+    )
 
 
 async def _serve_gateway(settings: Settings) -> None:

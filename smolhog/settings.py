@@ -186,6 +186,19 @@ class Settings(BaseSettings):
         default=None, description="MaxMind DB file (City or Country) for `$country`, `$region`, `$city`."
     )
 
+    otlp_url: HttpUrl | None = Field(
+        default=None,
+        description="Where traces go, as OTLP over HTTP, such as `http://jaeger:4318`. Not set: no traces.",
+    )
+    trace_ratio: float = Field(
+        default=0.01, ge=0, le=1, description="Part of the batches and questions that is traced."
+    )
+    trace_slow_seconds: float = Field(
+        default=5.0,
+        gt=0,
+        description="A batch or question that takes longer, or fails, is traced whether it was drawn or not.",
+    )
+
     log_level: str = Field(
         default="info", pattern="^(debug|info|warning|error)$", description="Least level logged."
     )

@@ -179,6 +179,7 @@ def test_nothing_but_the_two_servers_and_what_people_look_at_is_published() -> N
         "query-api",
         "prometheus",
         "grafana",
+        "jaeger",
     }
     assert load()["networks"]["inside"]["internal"]
     for store in ("postgres", "clickhouse", "rabbitmq"):

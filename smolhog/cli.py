@@ -18,6 +18,7 @@ from smolhog.commands_run import (
     query_api_command,
     up_command,
 )
+from smolhog.commands_status import status_command
 from smolhog.commands_verify import rebuild_command, verify_command
 from smolhog.errors import SmolHogError
 from smolhog.reference import commands_page
@@ -41,6 +42,7 @@ app.command("import", epilog="Example: smolhog import clicks.csv --key sh_w_… 
 app.add_typer(projects_app, name="projects")
 app.add_typer(keys_app, name="keys")
 app.add_typer(rejected_app, name="rejected")
+app.command("status", epilog="Example: smolhog status --watch")(status_command)
 app.command("doctor", epilog="Example: smolhog doctor --json")(doctor_command)
 app.command("migrate", epilog="Example: smolhog migrate --wait 60")(migrate_command)
 app.command("verify", epilog="Example: smolhog verify --project shop --from -7d")(verify_command)

@@ -1,0 +1,196 @@
+"""`smolhog status`."""
+
+import json
+import sys
+import time
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.console import Group
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from smolhog.options import DataOption, JsonOption
+from smolhog.settings import Settings
+from smolhog.settings_loading import load_settings
+from smolhog.status import PartitionStatus, ProcessStatus, Sizes, StackStatus, status_of
+from smolhog.status_samples import Sample, addresses, take_samples
+from smolhog.terminal import OUT
+
+_BETWEEN_SECONDS = 1.0
+_SIZES_EVERY_SECONDS = 15.0
+
+
+def status_command(
+    *,
+    watch: Annotated[bool, typer.Option("--watch", help="Keep the screen up to date until Ctrl-C.")] = False,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show on one screen how the stack is: rates, what waits, sizes, alarms.
+
+    Asks the processes that the settings name for their metrics, twice within a second.
+
+    Exit code: 0 all is well, 1 there are alarms.
+    """
+    settings = load_settings(data)
+    if watch and not as_json:
+        _watch(settings)
+        return
+    before = _samples(settings)
+    time.sleep(_BETWEEN_SECONDS)
+    status = status_of(before, _samples(settings), _sizes(settings))
+    if as_json:
+        sys.stdout.write(json.dumps(asdict(status), indent=2) + "\n")
+    else:
+        OUT.print(_screen(status))
+    if status.alarms:
+        raise typer.Exit(1)
+
+
+def _watch(settings: Settings) -> None:
+    before, sizes, sized_at = _samples(settings), _sizes(settings), time.monotonic()
+    try:
+        with Live(Text("…"), console=OUT, auto_refresh=False, screen=OUT.is_terminal) as live:
+            while True:
+                time.sleep(_BETWEEN_SECONDS)
+                if time.monotonic() - sized_at > _SIZES_EVERY_SECONDS:
+                    sizes, sized_at = _sizes(settings), time.monotonic()
+                after = _samples(settings)
+                live.update(_screen(status_of(before, after, sizes)), refresh=True)
+                before = after
+    except KeyboardInterrupt:
+        return
+
+
+def _samples(settings: Settings) -> list[Sample]:
+    return take_samples(addresses(settings), settings.metrics_secret)
+
+
+def _sizes(settings: Settings) -> Sizes:
+    # Here, so that other commands need not load the stores' drivers.
+    from smolhog.status_sizes import read_sizes  # noqa: PLC0415
+
+    return read_sizes(settings)
+
+
+def _screen(status: StackStatus) -> Group:
+    processes = Table(box=None, pad_edge=False, header_style="dim", show_edge=False)
+    for title in ("process", "state", "what it does"):
+        processes.add_column(title)
+    for title in ("memory", "CPU", "up for"):
+        processes.add_column(title, justify="right")
+    for process in status.processes:
+        processes.add_row(*_process_row(process, status))
+    partitions = Table(box=None, pad_edge=False, header_style="dim")
+    for title in ("partition", "log end", "stored", "behind", "oldest waits", "dedup index"):
+        partitions.add_column(title, justify="right")
+    for partition in status.partitions:
+        partitions.add_row(*_partition_row(partition))
+    alarms = [Text.from_markup(f"[red]! {escape(alarm)}[/]") for alarm in status.alarms]
+    return Group(
+        processes,
+        "",
+        partitions,
+        "",
+        f"[dim]spool[/]   {_spool(status)}",
+        f"[dim]sizes[/]   {_sizes_line(status.sizes)}",
+        "",
+        *(alarms or [Text.from_markup("[green]No alarms.[/]")]),
+    )
+
+
+def _process_row(process: ProcessStatus, status: StackStatus) -> tuple[str, ...]:
+    if process.problem:
+        return process.name, "[red]down[/]", "", "", "", ""
+    rates = process.rates
+    if process.name == "gateway":
+        does = (
+            f"{rates['received']:,.0f} events/s in, {rates['acknowledged']:,.0f} acknowledged, "
+            f"{rates['rejected']:,.0f} rejected; {status.connections:,} connections"
+        )
+    elif process.name.startswith("dataflow"):
+        does = f"{rates['stored']:,.0f} events/s stored, {rates['deduplicated']:,.0f} repeated, {rates['late']:,.0f} late"
+    else:
+        does = f"{rates['questions']:,.1f} questions/s"
+    return (
+        process.name,
+        "[green]runs[/]",
+        does,
+        bytes_text(process.memory_bytes) if process.memory_bytes else "",
+        f"{process.cpu_ratio:.0%}" if process.memory_bytes else "",
+        duration_text(process.uptime_seconds) if process.uptime_seconds else "",
+    )
+
+
+def _partition_row(partition: PartitionStatus) -> tuple[str, ...]:
+    waits = partition.waits_seconds
+    ids = partition.dedup_ids
+    return (
+        str(partition.partition),
+        _count(partition.log_end),
+        _count(partition.stored),
+        _count(partition.behind),
+        ("" if waits is None else duration_text(waits)) if partition.is_served else "[red]not served[/]",
+        "" if ids is None else f"{ids:,} ids, {bytes_text(partition.dedup_bytes or 0)}",
+    )
+
+
+def _spool(status: StackStatus) -> str:
+    if not status.spool_capacity_bytes:
+        return "none: the event log is on this disk"
+    held = (
+        f"{status.spool_messages:,} messages, {bytes_text(status.spool_bytes)}"
+        if status.spool_messages
+        else "empty"
+    )
+    return f"{held} of {bytes_text(status.spool_capacity_bytes)}"
+
+
+def _sizes_line(sizes: Sizes) -> str:
+    events = f" ({sizes.postgres_events:,} events, about)" if sizes.postgres_events else ""
+    parts = (
+        ("PostgreSQL", sizes.postgres_bytes, events),
+        ("ClickHouse", sizes.clickhouse_bytes, ""),
+        ("event log", sizes.log_bytes, ""),
+        ("free disk", sizes.free_bytes, ""),
+    )
+    return ", ".join(f"{name} {bytes_text(size)}{more}" for name, size, more in parts if size is not None)
+
+
+def _count(number: int | None) -> str:
+    return "" if number is None else f"{number:,}"
+
+
+def bytes_text(size: float) -> str:
+    """Return a size for people.
+
+    >>> bytes_text(1536 * 1024**2)
+    '1.5 GiB'
+    """
+    for unit in ("B", "KiB", "MiB"):
+        if size < 1024:
+            return f"{size:.0f} {unit}"
+        size /= 1024
+    return f"{size:.1f} GiB"
+
+
+def duration_text(seconds: float) -> str:
+    """Return a duration for people, to its two largest units.
+
+    >>> duration_text(3723)
+    '1 h 2 min'
+    """
+    whole = round(seconds)
+    for size, unit, smaller_size, smaller in (
+        (86400, "d", 3600, "h"),
+        (3600, "h", 60, "min"),
+        (60, "min", 1, "s"),
+    ):
+        if whole >= size:
+            rest = whole % size // smaller_size
+            return f"{whole // size} {unit} {rest} {smaller}" if rest else f"{whole // size} {unit}"
+    return f"{whole} s"

@@ -5,7 +5,8 @@
     GatewayError
     └── PermanentGatewayError    the same bytes will be refused again
         ├── FrameError           a frame or body as a whole cannot be read
-        └── BodyError            an HTTP body that cannot be taken in: too big, or not decodable
+        ├── BodyError            an HTTP body that cannot be taken in: too big, or not decodable
+        └── UnknownKeyError      a request without a write key that is known
 
 Nothing here is retryable: an event log that is away and a full buffer are answers, not exceptions.
 
@@ -53,8 +54,15 @@ class Refusal(StrEnum):
     OVERLOADED = "overloaded"
     """The gateway's buffer is full, or this client has had its share: send the same events again, later."""
 
+    PAUSED = "paused"
+    """The project takes no events for now: keep them and send them again later."""
+
     SHUTTING_DOWN = "shutting_down"
     """The gateway stops; connect again."""
+
+
+PAUSED = "the project takes no events for now; keep them and send them later"
+"""What clients of a paused project are told."""
 
 
 class GatewayError(Exception):
@@ -95,3 +103,7 @@ class BodyError(PermanentGatewayError):
         self.status = status
         self.code = code
         self.message = message
+
+
+class UnknownKeyError(PermanentGatewayError):
+    """A vendor's request names no write key that is known, or more than one."""

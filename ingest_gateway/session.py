@@ -9,7 +9,7 @@
 
 Close codes: 1000 the client's own; 1007 text that is not UTF-8 and 1009 a message beyond what the
 server reads (both from the WebSocket layer, 1009 here too); 1012 the gateway stops; 1013 too many
-connections of this key, come back later; 4400 a frame that is not of the protocol; 4401 no good key; 4403
+connections of this key, or its project is paused: come back later; 4400 a frame that is not of the protocol; 4401 no good key; 4403
 a key for other web origins; 4408 no hello in time.
 """
 
@@ -19,7 +19,7 @@ from enum import Enum, IntEnum, auto
 import msgspec
 
 from ingest_gateway.batch import DecodedBatch, kept_frame
-from ingest_gateway.errors import FrameError, Refusal
+from ingest_gateway.errors import PAUSED, FrameError, Refusal
 from ingest_gateway.native import NativeDecoder
 from projects.keys import Key
 from schemas.limits import Limits
@@ -172,6 +172,10 @@ class Session:
         """Refuse one more connection of a key that has all that it may have."""
         message = "this write key has too many connections open; come back later"
         return self._fail(Refusal.OVERLOADED, message, CloseCode.TRY_AGAIN_LATER)
+
+    def pause(self) -> list[Action]:
+        """Refuse or end a session whose project takes no events for now."""
+        return self._fail(Refusal.PAUSED, PAUSED, CloseCode.TRY_AGAIN_LATER)
 
     def revoke(self) -> list[Action]:
         """End a session whose key is no longer live."""

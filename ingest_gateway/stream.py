@@ -168,17 +168,21 @@ class Connection:
         self._end(self._session.stop())
 
     def check_key(self) -> None:
-        """End the connection if its key is no longer live."""
-        if self._session.state is State.OPEN and not self._key_is_live():
-            self._end(self._session.revoke())
+        """End the connection if its key is no longer live, or its project takes no events."""
+        if self._session.state is State.OPEN and (actions := self._objections()):
+            self._end(actions)
 
     def _end(self, actions: list[Action]) -> None:
         self._perform(actions)
         if self._reader is not None:
             self._reader.cancel()
 
-    def _key_is_live(self) -> bool:
-        return self._secret is not None and self._streams.keys.find(self._secret, KeyKind.WRITE) is not None
+    def _objections(self) -> list[Action]:
+        secret = self._secret
+        key = None if secret is None else self._streams.keys.find(secret, KeyKind.WRITE)
+        if key is None:
+            return self._session.revoke()
+        return self._session.pause() if key.is_paused else []
 
     async def _read(self) -> None:
         try:
@@ -199,8 +203,8 @@ class Connection:
                 await gatherer.room()
             await self._wait_for_its_turn()
             message = await self._receive()
-            if not self._key_is_live():
-                self._perform(self._session.revoke())
+            if objections := self._objections():
+                self._perform(objections)
                 return
 
     async def _wait_for_its_turn(self) -> None:
@@ -243,6 +247,8 @@ class Connection:
         if self._key is not None:
             if not self._key.allows(self._origin):
                 return self._session.refuse_origin()
+            if self._key.is_paused:
+                return self._session.pause()
             self._is_counted = self._streams.of_key.enter(self._key.key_id)
             if not self._is_counted:
                 return self._session.refuse_for_now()

@@ -83,11 +83,12 @@ class KeyDirectory:
 
     def _read(self, connection: psycopg.Connection) -> None:
         rows = connection.execute(
-            "SELECT digest, kind, key_id, project_id, origins FROM keys WHERE revoked_at IS NULL"
+            "SELECT digest, kind, key_id, project_id, origins, paused_at IS NOT NULL "
+            "FROM keys JOIN projects USING (project_id) WHERE revoked_at IS NULL"
         ).fetchall()
         keys = {
-            (bytes(digest), KeyKind(kind)): _key(key_id, project_id, kind, origins)
-            for digest, kind, key_id, project_id, origins in rows
+            (bytes(digest), KeyKind(kind)): _key(key_id, project_id, kind, origins, is_paused=is_paused)
+            for digest, kind, key_id, project_id, origins, is_paused in rows
         }
         if keys != self._keys:
             self._keys = keys
@@ -97,7 +98,14 @@ class KeyDirectory:
         if self._snapshot is None:
             return
         rows = [
-            [digest.hex(), kind, key.key_id, key.project_id, None if key.origins is None else [*key.origins]]
+            [
+                digest.hex(),
+                kind,
+                key.key_id,
+                key.project_id,
+                None if key.origins is None else [*key.origins],
+                key.is_paused,
+            ]
             for (digest, kind), key in keys.items()
         ]
         new = self._snapshot.with_suffix(".new")
@@ -115,12 +123,16 @@ class KeyDirectory:
         try:
             rows = json.loads(self._snapshot.read_text())
             self._keys = {
-                (bytes.fromhex(digest), KeyKind(kind)): _key(key_id, project_id, kind, origins)
-                for digest, kind, key_id, project_id, origins in rows
+                (bytes.fromhex(digest), KeyKind(kind)): _key(
+                    key_id, project_id, kind, origins, is_paused=bool(paused and paused[0])
+                )
+                # Files of earlier versions do not say whether a project is paused.
+                for digest, kind, key_id, project_id, origins, *paused in rows
             }
         except (ValueError, TypeError, OSError) as error:
             _log.warning("key snapshot not readable", file=str(self._snapshot), error=str(error))
 
 
-def _key(key_id: int, project_id: int, kind: str, origins: list[str] | None) -> Key:
-    return Key(key_id, project_id, KeyKind(kind), None if origins is None else frozenset(origins))
+def _key(key_id: int, project_id: int, kind: str, origins: list[str] | None, *, is_paused: bool) -> Key:
+    allowed = None if origins is None else frozenset(origins)
+    return Key(key_id, project_id, KeyKind(kind), allowed, is_paused)

@@ -28,6 +28,8 @@ class Key:
     kind: KeyKind
     origins: frozenset[str] | None = None
     """The web origins whose pages may use it, as :func:`projects.origins.parse_origin` writes them."""
+    is_paused: bool = False
+    """Whether its project takes no events for now."""
 
     def allows(self, origin: str | None) -> bool:
         """Whether a request with this ``Origin`` header may use the key.

@@ -7,6 +7,7 @@ from datetime import datetime
 import psycopg
 from psycopg.rows import class_row
 
+from projects.audit import record_action
 from projects.errors import NoSuchKey, NoSuchProject, ProjectExists
 from projects.keys import KeyKind, NewKey, new_key
 from projects.origins import parse_origin
@@ -22,6 +23,8 @@ class Project:
     project_id: int
     name: str
     created_at: datetime
+    paused_at: datetime | None
+    """Since when it takes no events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +52,12 @@ def create_project(connection: psycopg.Connection, name: str) -> Project:
     with connection.transaction(), connection.cursor(row_factory=class_row(Project)) as cursor:
         cursor.execute(
             "INSERT INTO projects (name) VALUES (%s) ON CONFLICT (name) DO NOTHING "
-            "RETURNING project_id, name, created_at",
+            "RETURNING project_id, name, created_at, paused_at",
             [name],
         )
         project = cursor.fetchone()
+        if project is not None:
+            record_action(connection, "project.create", project.project_id, name=name)
     if project is None:
         raise ProjectExists(name)
     return project
@@ -62,7 +67,7 @@ def list_projects(connection: psycopg.Connection) -> list[Project]:
     """Return all projects, oldest first."""
     with connection.transaction(), connection.cursor(row_factory=class_row(Project)) as cursor:
         return cursor.execute(
-            "SELECT project_id, name, created_at FROM projects ORDER BY project_id"
+            "SELECT project_id, name, created_at, paused_at FROM projects ORDER BY project_id"
         ).fetchall()
 
 
@@ -78,6 +83,22 @@ def find_project(connection: psycopg.Connection, name: str) -> Project:
     for project in named + numbered:
         return project
     raise NoSuchProject(name)
+
+
+def pause_project(connection: psycopg.Connection, project_id: int, *, pause: bool) -> None:
+    """Have a project take no events, or take them again; gateways follow within seconds.
+
+    Doing it twice is no error.
+    """
+    with connection.transaction():
+        cursor = connection.execute(
+            "UPDATE projects SET paused_at = CASE WHEN %(pause)s THEN now() END "
+            "WHERE project_id = %(project)s AND (paused_at IS NULL) = %(pause)s",
+            {"pause": pause, "project": project_id},
+        )
+        if cursor.rowcount:
+            record_action(connection, "project.pause" if pause else "project.resume", project_id)
+        connection.execute(_TELL)
 
 
 def create_key(
@@ -105,6 +126,15 @@ def create_key(
                 "VALUES (%s, %s, %s, %s, %s, %s)",
                 [project_id, kind.value, name, key.digest, key.hint, allowed],
             )
+            record_action(
+                connection,
+                "key.create",
+                project_id,
+                kind=kind.value,
+                hint=key.hint,
+                name=name,
+                origins=allowed,
+            )
             connection.execute(_TELL)
     except psycopg.errors.ForeignKeyViolation as error:
         raise NoSuchProject(str(project_id)) from error
@@ -128,8 +158,12 @@ def revoke_key(connection: psycopg.Connection, key_id: int) -> None:
     """
     with connection.transaction():
         cursor = connection.execute(
-            "UPDATE keys SET revoked_at = coalesce(revoked_at, now()) WHERE key_id = %s", [key_id]
+            "UPDATE keys SET revoked_at = coalesce(revoked_at, now()) WHERE key_id = %s RETURNING project_id",
+            [key_id],
         )
+        row = cursor.fetchone()
+        if row is not None:
+            record_action(connection, "key.revoke", row[0], key_id=key_id)
         connection.execute(_TELL)
-    if cursor.rowcount == 0:
+    if row is None:
         raise NoSuchKey(key_id)

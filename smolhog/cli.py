@@ -6,6 +6,7 @@ import sys
 import typer
 
 from smolhog.commands_about import metrics_command, settings_command, version_command
+from smolhog.commands_audit import audit_command
 from smolhog.commands_doctor import doctor_command
 from smolhog.commands_import import import_command
 from smolhog.commands_keys import keys_app, projects_app
@@ -44,6 +45,7 @@ app.add_typer(keys_app, name="keys")
 app.add_typer(rejected_app, name="rejected")
 app.command("status", epilog="Example: smolhog status --watch")(status_command)
 app.command("doctor", epilog="Example: smolhog doctor --json")(doctor_command)
+app.command("audit", epilog="Example: smolhog audit --limit 20")(audit_command)
 app.command("migrate", epilog="Example: smolhog migrate --wait 60")(migrate_command)
 app.command("verify", epilog="Example: smolhog verify --project shop --from -7d")(verify_command)
 app.command("rebuild", epilog="Example: smolhog rebuild --from 2026-01-31T12:00:00Z --to now")(

@@ -55,12 +55,37 @@ def list_projects(*, data: DataOption = None, as_json: JsonOption = False) -> No
     if as_json:
         _print_json(projects)
         return
-    table = Table("number", "name", "made")
+    table = Table("number", "name", "made", "paused")
     for project in projects:
         table.add_row(
-            str(project.project_id), escape(project.name), f"{project.created_at:%Y-%m-%d %H:%M} UTC"
+            str(project.project_id),
+            escape(project.name),
+            f"{project.created_at:%Y-%m-%d %H:%M} UTC",
+            "" if project.paused_at is None else f"since {project.paused_at:%Y-%m-%d %H:%M} UTC",
         )
     OUT.print(table)
+
+
+@projects_app.command("pause", epilog="Example: smolhog projects pause shop")
+def pause_project(project: ProjectArgument, data: DataOption = None) -> None:
+    """Take no events of a project until it is resumed. Its clients are told to keep theirs and come back.
+
+    Within five seconds gateways answer 503 with Retry-After, and close its connections. Nothing that was
+    acknowledged is held back.
+    """
+    with _database(data) as connection:
+        found = registry.find_project(connection, project)
+        registry.pause_project(connection, found.project_id, pause=True)
+    OUT.print(f'Project "{escape(found.name)}" takes no events until `smolhog projects resume`.')
+
+
+@projects_app.command("resume", epilog="Example: smolhog projects resume shop")
+def resume_project(project: ProjectArgument, data: DataOption = None) -> None:
+    """Take events of a paused project again."""
+    with _database(data) as connection:
+        found = registry.find_project(connection, project)
+        registry.pause_project(connection, found.project_id, pause=False)
+    OUT.print(f'Project "{escape(found.name)}" takes events.')
 
 
 @keys_app.command(

@@ -3,9 +3,11 @@
 import asyncio
 import contextlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import msgspec
 import pytest
 from websockets.asyncio.client import ClientConnection
@@ -248,6 +250,31 @@ async def test_a_revoked_key_ends_the_session(tmp_path: Path) -> None:
             assert (await answer(socket))["code"] == "unauthorised"
             assert await close_code(socket) == 4401
     assert await stored_in(tmp_path) == []
+
+
+async def test_a_paused_project_is_told_to_come_back(tmp_path: Path) -> None:
+    """Open sessions are closed with 1013, new ones refused so, HTTP gets 503; resumed, all is as before."""
+    async with gateway_over_sqlite(tmp_path) as gateway:
+        idle, busy = await gateway.session(), await gateway.session()
+        live = dict(gateway.ring.live)
+        gateway.ring.live = {name: replace(key, is_paused=True) for name, key in live.items()}
+        await busy.send(batch_frame("b", event()))
+        for socket in (busy, idle):
+            assert (await answer(socket))["code"] == "paused"
+            assert await close_code(socket) == 1013
+        late = await gateway.connect(additional_headers={"Authorization": f"Bearer {KEY}"})
+        await late.send('{"type":"hello"}')
+        assert (await answer(late))["code"] == "paused"
+        assert await close_code(late) == 1013
+        async with httpx.AsyncClient(base_url=gateway.http) as client:
+            headers = {"Authorization": f"Bearer {KEY}"}
+            refused = await client.post("/v1/batch", json={"events": [event()]}, headers=headers)
+            assert (refused.status_code, refused.json()["code"]) == (503, "paused")
+            assert int(refused.headers["retry-after"]) > 0
+            gateway.ring.live = live
+            taken = await client.post("/v1/batch", json={"events": [event()]}, headers=headers)
+            assert taken.status_code == 200
+    assert len(await stored_in(tmp_path)) == 1
 
 
 async def test_an_ack_comes_after_durability_and_not_before() -> None:

@@ -10,7 +10,7 @@ import pytest
 from projects import directory
 from projects.directory import KeyDirectory
 from projects.keys import KeyKind
-from projects.registry import create_key, create_project, list_keys, revoke_key
+from projects.registry import create_key, create_project, list_keys, pause_project, revoke_key
 from sinks.postgres.migrate import migrate_postgres
 
 NOWHERE = "postgresql://smolhog@127.0.0.1:1/none"
@@ -64,6 +64,36 @@ def test_revocation_takes_effect_by_itself(
         assert keys.ready
     finally:
         keys.close()
+
+
+def test_a_pause_takes_effect_by_itself_and_is_in_the_snapshot(
+    connection: psycopg.Connection, postgres_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keys of a paused project are known as such, also to a gateway that starts without PostgreSQL."""
+    monkeypatch.setattr(directory, "REFRESH_SECONDS", 0.02)
+    snapshot = tmp_path / "keys.json"
+    keys = KeyDirectory(postgres_database, snapshot)
+    keys.start()
+    try:
+        key = create_key(connection, 1, KeyKind.WRITE, "x").secret
+
+        def is_paused() -> bool | None:
+            found = keys.find(key, KeyKind.WRITE)
+            return None if found is None else found.is_paused
+
+        wait_until(lambda: is_paused() is False)
+        pause_project(connection, 1, pause=True)
+        wait_until(lambda: is_paused() is True)
+    finally:
+        keys.close()
+    alone = KeyDirectory("host=127.0.0.1 port=1", snapshot)
+    alone.start()
+    try:
+        found = alone.find(key, KeyKind.WRITE)
+        assert found is not None
+        assert found.is_paused
+    finally:
+        alone.close()
 
 
 def test_snapshot_serves_a_start_without_postgres(

@@ -18,6 +18,7 @@ from itertools import chain, compress
 
 from dataflows.decode import DecodedMessage, SoundBatch, decode
 from dataflows.dedup import DedupIndex, dedup_key, find_first, place_of
+from dataflows.deleted_people import DeletedPeople
 from dataflows.enrich import Enricher
 from dataflows.event_time import correct_time
 from dataflows.refusals import UNREADABLE_EVENTS, RefusalWatch
@@ -38,6 +39,8 @@ class PipelineCounts:
     refused: int = 0
     unreadable: int = 0
     """Messages whose events nobody can count."""
+    deleted: int = 0
+    """Of people who were deleted."""
     repeated: int = 0
     stored: int = 0
 
@@ -53,6 +56,7 @@ class PartitionPipeline:
         rollups: the open cells, already restored.
         limits: what an event may hold.
         max_rejected_ratio: of events refused here to all; above it the pipeline stops.
+        deleted: people whose events are passed over.
 
     Attributes:
         after: is called after each step with its name, for those who measure.
@@ -68,6 +72,7 @@ class PartitionPipeline:
         rollups: RollupCounter,
         limits: Limits,
         max_rejected_ratio: float = 1.0,
+        deleted: DeletedPeople | None = None,
     ) -> None:
         self._log_id = log_id
         self._partition = partition
@@ -76,6 +81,7 @@ class PartitionPipeline:
         self._rollups = rollups
         self._limits = limits
         self._refusals = RefusalWatch(partition, max_rejected_ratio)
+        self._deleted = deleted or DeletedPeople()
         self.counts = PipelineCounts()
         self.after: Callable[[str], None] = _nobody_measures
 
@@ -105,6 +111,7 @@ class PartitionPipeline:
             self.counts.received - before.received + unreadable,
             self.counts.refused - before.refused + unreadable,
         )
+        self.counts.deleted += sum(map(self._deleted.drop, decoded))
         self.after("decode")
         self._drop_repeated_refusals(messages, decoded)
         self._drop_repeated(decoded)

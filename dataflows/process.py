@@ -15,7 +15,13 @@ from dataflows.rollup import RollupCounter
 from dataflows.step_traces import StepTimes, trace_steps
 from event_log.port import Message
 from schemas.stored import CountedTo, StoredBatch
-from smolhog.metrics import EVENTS_DEDUPLICATED, EVENTS_LATE, EVENTS_PROCESSED, EVENTS_REJECTED
+from smolhog.metrics import (
+    EVENTS_DEDUPLICATED,
+    EVENTS_LATE,
+    EVENTS_OF_DELETED,
+    EVENTS_PROCESSED,
+    EVENTS_REJECTED,
+)
 from smolhog.tracing import current_tracing
 
 _log = structlog.get_logger()
@@ -116,6 +122,7 @@ class ProcessLogic(StatefulBatchLogic[list[Message], StoredBatch, bytes]):
         counts, self._pipeline.counts = self._pipeline.counts, PipelineCounts()
         EVENTS_PROCESSED.labels(str(self._partition)).inc(counts.received)
         EVENTS_DEDUPLICATED.labels(str(self._partition)).inc(counts.repeated)
+        EVENTS_OF_DELETED.labels(str(self._partition)).inc(counts.deleted)
         EVENTS_LATE.labels(str(self._partition)).inc(self._rollups.take_late())
         refused = Counter(
             rejection.reason.value

@@ -17,7 +17,7 @@ first has written is older than that, and is replaced like all else.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import uuid4
@@ -118,6 +118,8 @@ def rebuild(
     columnar: bool = False,
     wait_seconds: float = 120.0,
     on_progress: Callable[[int, int], None] = lambda _done, _of: None,
+    chunks: Sequence[HourRange] | None = None,
+    on_closed: Callable[[Closing], None] = lambda _closing: None,
 ) -> RebuildReport:
     """Replace the rollups of a time.
 
@@ -130,6 +132,9 @@ def rebuild(
         columnar: also add missing events to the columnar copy, and what is derived from it.
         wait_seconds: how long to wait for the dataflows to close their groups.
         on_progress: told how many days are done, of how many.
+        chunks: the parts of ``hours`` to count; ``None`` for all of it.
+        on_closed: called when both stores hold all that is before the control message, and before anything is
+            counted.
 
     Raises:
         DataflowStandsStill: a dataflow did not come far enough in time. No number was changed.
@@ -140,9 +145,10 @@ def rebuild(
     with _only_rebuild(stores.postgres):
         closing = asyncio.run(_append_closing(open_log, project_id, hours))
         _wait_past(stores, closing, wait_seconds)
+        on_closed(closing)
         old = Superseded(stores.clickhouse, project_id, closing.log_id, closing.ends)
         report = RebuildReport()
-        chunks = chunks_of(stores, hours)
+        chunks = chunks_of(stores, hours) if chunks is None else chunks
         for done, chunk in enumerate(chunks):
             on_progress(done, len(chunks))
             if columnar:
@@ -154,7 +160,8 @@ def rebuild(
                 counted.add(hour.begin)
             for begin in old.hours(chunk) - counted:
                 _replace(stores, old, HourOfCells(begin, closing.ends, values), closing.log_id, report)
-        _sweep(stores, old, hours, closing)
+        for chunk in chunks:
+            _sweep(stores, old, chunk, closing)
         on_progress(len(chunks), len(chunks))
     return report
 
@@ -173,10 +180,10 @@ def _replace(stores: Stores, old: Superseded, hour: HourOfCells, log_id: int, re
     report.rows += sum(len(each.totals) for each in rows)
 
 
-def _sweep(stores: Stores, old: Superseded, hours: HourRange, closing: Closing) -> None:
+def _sweep(stores: Stores, old: Superseded, chunk: HourRange, closing: Closing) -> None:
     """Take away what a rebuild that was killed was still writing when this one looked."""
     for _ in range(_SWEEPS):
-        left = old.hours(hours)
+        left = old.hours(chunk)
         for begin in left:
             _replace(stores, old, HourOfCells(begin, closing.ends, 1), closing.log_id, RebuildReport())
         if not left:

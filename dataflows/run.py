@@ -24,6 +24,7 @@ from bytewax.recovery import RecoveryConfig, init_db_dir
 
 from dataflows.beginning import Beginning
 from dataflows.dedup_index import RocksDedupIndex
+from dataflows.deleted_people import DeletedPeople, DeletedPerson
 from dataflows.enrich import Enricher
 from dataflows.errors import DataFolderFull
 from dataflows.flow import build_flow
@@ -170,6 +171,7 @@ def _run(
         lambda: ClickHouseWriter(options.clickhouse_url, log_id).written_to(partition),
         timedelta(seconds=options.grace_seconds),
     )
+    deleted = DeletedPeople(map(DeletedPerson._make, postgres.deleted_people()))
     index = RocksDedupIndex(folder / "dedup", options.dedup_days)
     enricher = Enricher(open_geo(options.geoip_file) if options.geoip_file else no_geo)
     recovery = folder / "recovery"
@@ -194,6 +196,7 @@ def _run(
             rollups=rollups,
             limits=options.limits,
             max_rejected_ratio=options.max_rejected_ratio,
+            deleted=deleted,
         )
 
     to_postgres = BackgroundWriter(postgres, "postgres")

@@ -96,5 +96,10 @@ def watched(watch: DataflowWatch) -> Iterator[None]:
 
 def show_counters(partition: int) -> None:
     """Have the partition's counters say 0 from the start, so that their first step is not missed."""
-    for counter in (metrics.EVENTS_PROCESSED, metrics.EVENTS_DEDUPLICATED, metrics.EVENTS_LATE):
+    for counter in (
+        metrics.EVENTS_PROCESSED,
+        metrics.EVENTS_DEDUPLICATED,
+        metrics.EVENTS_LATE,
+        metrics.EVENTS_OF_DELETED,
+    ):
         counter.labels(str(partition))

@@ -10,6 +10,7 @@ from smolhog.commands_audit import audit_command
 from smolhog.commands_doctor import doctor_command
 from smolhog.commands_import import import_command
 from smolhog.commands_keys import keys_app, projects_app
+from smolhog.commands_people import people_app
 from smolhog.commands_rejected import rejected_app
 from smolhog.commands_run import (
     dataflow_command,
@@ -42,6 +43,7 @@ app.command("import", epilog="Example: smolhog import clicks.csv --key sh_w_… 
 )
 app.add_typer(projects_app, name="projects")
 app.add_typer(keys_app, name="keys")
+app.add_typer(people_app, name="people")
 app.add_typer(rejected_app, name="rejected")
 app.command("status", epilog="Example: smolhog status --watch")(status_command)
 app.command("doctor", epilog="Example: smolhog doctor --json")(doctor_command)

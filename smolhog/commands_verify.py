@@ -2,18 +2,16 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
 
 from sinks.verify import Difference, Verification
 from smolhog.errors import SmolHogError
 from smolhog.options import DataOption, JsonOption
+from smolhog.progress import progress_bar
 from smolhog.settings_loading import load_settings
 from smolhog.terminal import ERR, OUT, print_error
 from smolhog.time_range import FromOption, ProjectOption, ToOption, format_hour, parse_hours
@@ -52,7 +50,7 @@ def verify_command(
 
     try:
         hours = parse_hours(begin, end)
-        with _progress("checking") as on_progress:
+        with progress_bar("checking") as on_progress:
             found = verify(
                 load_settings(data),
                 project,
@@ -107,7 +105,7 @@ def rebuild_command(
             f"Count {whose} from {format_hour(hours.begin)} to {format_hour(hours.end)} anew?", abort=True
         )
     try:
-        with _progress("counting") as on_progress:
+        with progress_bar("counting") as on_progress:
             report = rebuild(
                 load_settings(data),
                 project,
@@ -125,19 +123,6 @@ def rebuild_command(
     if columnar:
         OUT.print(f"Added {report.columnar_events:,} events to the columnar copy.")
     OUT.print("Next: smolhog verify", style="dim")
-
-
-@contextmanager
-def _progress(words: str) -> Iterator[Callable[[int, int], None]]:
-    columns = (
-        TextColumn(words),
-        BarColumn(),
-        TextColumn("{task.completed}/{task.total}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=ERR, transient=True, disable=not ERR.is_terminal) as bar:
-        task = bar.add_task(words, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _print_verification(found: Verification) -> None:

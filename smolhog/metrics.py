@@ -66,6 +66,11 @@ EVENTS_LATE = Counter(
     "Events of a time whose rollups were closed already; they count all the same.",
     ["partition"],
 )
+EVENTS_OF_DELETED = Counter(
+    "smolhog_events_of_deleted_people",
+    "Events of people who were deleted, which a restarted dataflow found in the log again and passed over.",
+    ["partition"],
+)
 LAG_MESSAGES = Gauge(
     "smolhog_lag_messages",
     "Messages of the event log that are not in both stores yet, as the dataflow sees it.",

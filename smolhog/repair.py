@@ -8,11 +8,15 @@ import psycopg
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from urllib3.exceptions import HTTPError
 
+from dataflows import deletion
 from dataflows import rebuild as rebuilding
+from dataflows.deleted_people import digest_of_person
+from dataflows.deletion import DeletionReport
 from dataflows.errors import DataflowError
 from dataflows.rebuild import RebuildReport
 from dataflows.verify_breakdowns import verify_breakdowns
 from event_log.errors import EventLogError
+from projects.audit import record_action
 from projects.errors import ProjectError
 from projects.registry import find_project
 from schemas.rollup import HourRange
@@ -23,6 +27,10 @@ from smolhog.processes import open_log
 from smolhog.settings import Settings
 from smolhog.stores import postgres_connection, unreachable
 
+_LINKED = """
+SELECT DISTINCT other_id FROM identity_links
+WHERE project_id = {project_id:UInt32} AND distinct_id IN {ids:Array(String)}
+"""
 _NEWEST_LOG = "SELECT log_id FROM sink_positions ORDER BY updated_at DESC LIMIT 1"
 # A day of a busy project takes a while to be counted.
 _QUERY_SECONDS = 600
@@ -81,6 +89,59 @@ def rebuild(
             wait_seconds=wait_seconds,
             on_progress=on_progress,
         )
+
+
+def ids_of_person(settings: Settings, project: str, person: str) -> list[str]:
+    """Return all ids of a person: the one given, and those that events have linked to it, in any number of steps.
+
+    Raises:
+        SmolHogError: a store does not answer, or there is no such project.
+    """
+    with _stores(settings) as stores:
+        asked = {"project_id": _project_id(stores, project)}
+        ids, new = set[str](), {person}
+        while new:
+            ids |= new
+            rows = stores.clickhouse.query(_LINKED, parameters={**asked, "ids": sorted(new)}).result_rows
+            new = {other for (other,) in rows} - ids
+    return [person, *sorted(ids - {person})]
+
+
+def delete_person(
+    settings: Settings,
+    project: str,
+    ids: list[str],
+    *,
+    wait_seconds: float,
+    on_progress: Callable[[int, int], None],
+) -> DeletionReport:
+    """Delete a person; who did it, and when, goes to the audit log.
+
+    Raises:
+        SmolHogError: it could not be done, or only in part.
+    """
+    with _stores(settings) as stores:
+        project_id = find_project(stores.postgres, project).project_id
+        report = deletion.delete_person(
+            stores,
+            partial(open_log, settings),
+            project_id,
+            ids,
+            values=settings.breakdown_values,
+            wait_seconds=wait_seconds,
+            on_progress=on_progress,
+        )
+        record_action(
+            stores.postgres,
+            "person.delete",
+            project_id,
+            # Enough to tell that it was this person, for who knows the id; not the id.
+            person=digest_of_person(project_id, ids[0]).hex()[:16],
+            ids=len(ids),
+            events=report.events,
+            rejected=report.rejected,
+        )
+    return report
 
 
 def _project_id(stores: Stores, project: str | None) -> int | None:

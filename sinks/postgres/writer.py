@@ -14,6 +14,7 @@ from psycopg import errors
 
 from schemas.stored import EVENT_COLUMNS, MessageRows, StoredBatch, StoredRejection
 from sinks.errors import PartitionOwned, SinkRejectedWrite, SinkUnavailable
+from sinks.postgres.deleted_people import read_deleted
 from sinks.postgres.partitions import DayPartitions
 from sinks.report import WriteReport
 
@@ -89,6 +90,14 @@ class PostgresWriter:
         """Return log time at :meth:`position`, when the connection was made; raises the same."""
         self._connected()
         return self._log_time
+
+    def deleted_people(self) -> list[tuple[int, bytes, int]]:
+        """Return project, digest and offset of all who were deleted; raises as :meth:`position`."""
+        try:
+            return read_deleted(self._connected(), self._log_id, self._partition)
+        except _RETRYABLE as error:
+            self.close()
+            raise SinkUnavailable(f"PostgreSQL: {error}".strip()) from error
 
     def write(self, batches: list[StoredBatch]) -> WriteReport:
         """Store consecutive batches in one transaction; returns once it is committed.

@@ -1,0 +1,96 @@
+"""Takes a person's rows out of ClickHouse."""
+
+from collections.abc import Iterable, Sequence
+
+from clickhouse_connect.driver.client import Client
+
+from schemas.rollup import HourRange
+from sinks.clickhouse.cells import derive_from_columnar
+from sinks.clickhouse.rollup_rows import ROLLUP_TABLES
+
+# Returns once it is done, on all replicas; rows that arrive meanwhile are not looked at.
+_WAIT = {"mutations_sync": 2}
+_IDS = "{ids:Array(String)}"
+_OF_PROJECT = "project_id = {project_id:UInt32}"
+_BEFORE = (
+    "(log_id != {log_id:Int64} OR log_partition >= length({ends:Array(UInt64)}) "
+    "OR log_offset < {ends:Array(UInt64)}[log_partition + 1])"
+)
+_HOURS = f"""
+SELECT DISTINCT toUnixTimestamp(toStartOfHour(timestamp)) FROM events WHERE {_OF_PROJECT} AND distinct_id IN {_IDS}
+"""
+_DELETE = (
+    f"ALTER TABLE events DELETE WHERE {_OF_PROJECT} AND distinct_id IN {_IDS} AND {_BEFORE}",
+    f"ALTER TABLE sessions DELETE WHERE {_OF_PROJECT} AND distinct_id IN {_IDS}",
+    f"ALTER TABLE identity_links DELETE WHERE {_OF_PROJECT} AND (distinct_id IN {_IDS} OR other_id IN {_IDS})",
+    f"ALTER TABLE people DELETE WHERE {_OF_PROJECT} AND (distinct_id IN {_IDS} OR person_id IN {_IDS})",
+    f"ALTER TABLE person_facts DELETE WHERE {_OF_PROJECT} AND of = 'person' AND holder IN {_IDS}",
+)
+# A set of ids gives none of them back: the sets of those hours are made anew from the events that stay.
+_DELETE_USERS = (
+    f"""
+ALTER TABLE distinct_users_minute
+DELETE WHERE {_OF_PROJECT} AND toUnixTimestamp(toStartOfHour(bucket)) IN {{hours:Array(UInt32)}}
+""",
+    f"""
+ALTER TABLE distinct_users_hour
+DELETE WHERE {_OF_PROJECT} AND toUnixTimestamp(bucket) IN {{hours:Array(UInt32)}}
+""",
+)
+
+
+_CELL = "dimension, event, bucket, value"
+_OF_HOURS = f"{_OF_PROJECT} AND toUnixTimestamp(toStartOfHour(bucket)) IN {{hours:Array(UInt32)}}"
+_DELETE_CELLS = tuple(
+    f"""
+ALTER TABLE {table} DELETE WHERE {_OF_HOURS}
+    AND ({_CELL}) NOT IN (SELECT {_CELL} FROM {table} FINAL WHERE {_OF_HOURS} AND total > 0)
+"""
+    for table in ROLLUP_TABLES.values()
+)
+
+
+def hours_of(client: Client, project_id: int, ids: Sequence[str]) -> set[int]:
+    """Return the hours, in seconds since 1970, of which these ids have events."""
+    rows = client.query(_HOURS, parameters={"project_id": project_id, "ids": list(ids)}).result_rows
+    return {hour for (hour,) in rows}
+
+
+def delete_empty_cells(client: Client, project_id: int, hours: Iterable[int]) -> None:
+    """Delete the rows of cells that count nothing any more, once their hours were counted anew.
+
+    A rebuild leaves them, with a total of 0, so that a replay of the log does not bring their old totals
+    back. But their values may be a person's own words, and are those of deleted events only, over which a
+    replay passes.
+    """
+    wanted = sorted(hours)
+    for statement in _DELETE_CELLS:
+        client.command(statement, parameters={"project_id": project_id, "hours": wanted}, settings=_WAIT)
+
+
+def delete_person(
+    client: Client,
+    project_id: int,
+    ids: Sequence[str],
+    hours: Iterable[int],
+    log_id: int,
+    ends: Sequence[int],
+) -> None:
+    """Delete the columnar events of these ids and all that was derived from them, but for the rollups.
+
+    Args:
+        client: to ClickHouse.
+        project_id: whose person.
+        ids: all ids of the person.
+        hours: of which they have events.
+        log_id: of the event log.
+        ends: for each partition of it, the offset from which events stay.
+    """
+    wanted = sorted(hours)
+    asked = {"project_id": project_id, "ids": list(ids), "log_id": log_id, "ends": list(ends)}
+    for statement in _DELETE:
+        client.command(statement, parameters=asked, settings=_WAIT)
+    for statement in _DELETE_USERS:
+        client.command(statement, parameters={"project_id": project_id, "hours": wanted}, settings=_WAIT)
+    for hour in wanted:
+        derive_from_columnar(client, HourRange(hour, hour + 3600), project_id)

@@ -7,6 +7,7 @@ import typer
 
 from smolhog.commands_about import metrics_command, settings_command, version_command
 from smolhog.commands_audit import audit_command
+from smolhog.commands_backup import backup_command, restore_command
 from smolhog.commands_doctor import doctor_command
 from smolhog.commands_import import import_command
 from smolhog.commands_keys import keys_app, projects_app
@@ -53,6 +54,8 @@ app.command("verify", epilog="Example: smolhog verify --project shop --from -7d"
 app.command("rebuild", epilog="Example: smolhog rebuild --from 2026-01-31T12:00:00Z --to now")(
     rebuild_command
 )
+app.command("backup", epilog="Example: smolhog backup ~/smolhog.backup")(backup_command)
+app.command("restore", epilog="Example: smolhog restore ~/smolhog.backup --data ~/analytics")(restore_command)
 app.command("version")(version_command)
 
 app.command("gateway", hidden=True)(gateway_command)

@@ -16,6 +16,7 @@ from rich.text import Text
 from smolhog.options import DataOption, JsonOption
 from smolhog.settings import Settings
 from smolhog.settings_loading import load_settings
+from smolhog.sizes_text import bytes_text, duration_text
 from smolhog.status import PartitionStatus, ProcessStatus, Sizes, StackStatus, status_of
 from smolhog.status_samples import Sample, addresses, take_samples
 from smolhog.terminal import OUT
@@ -163,34 +164,3 @@ def _sizes_line(sizes: Sizes) -> str:
 
 def _count(number: int | None) -> str:
     return "" if number is None else f"{number:,}"
-
-
-def bytes_text(size: float) -> str:
-    """Return a size for people.
-
-    >>> bytes_text(1536 * 1024**2)
-    '1.5 GiB'
-    """
-    for unit in ("B", "KiB", "MiB"):
-        if size < 1024:
-            return f"{size:.0f} {unit}"
-        size /= 1024
-    return f"{size:.1f} GiB"
-
-
-def duration_text(seconds: float) -> str:
-    """Return a duration for people, to its two largest units.
-
-    >>> duration_text(3723)
-    '1 h 2 min'
-    """
-    whole = round(seconds)
-    for size, unit, smaller_size, smaller in (
-        (86400, "d", 3600, "h"),
-        (3600, "h", 60, "min"),
-        (60, "min", 1, "s"),
-    ):
-        if whole >= size:
-            rest = whole % size // smaller_size
-            return f"{whole // size} {unit} {rest} {smaller}" if rest else f"{whole // size} {unit}"
-    return f"{whole} s"

@@ -21,6 +21,7 @@ from projects.errors import ProjectError
 from projects.registry import find_project
 from schemas.rollup import HourRange
 from sinks.clickhouse.connect import connect
+from sinks.positions import read_counted, read_stored, record_counted
 from sinks.verify import Stores, Verification, verify_totals
 from smolhog.errors import SetupRefused, SmolHogError
 from smolhog.processes import open_log
@@ -89,6 +90,23 @@ def rebuild(
             wait_seconds=wait_seconds,
             on_progress=on_progress,
         )
+
+
+def recount_restored(
+    settings: Settings, hours: HourRange, *, wait_seconds: float, on_progress: Callable[[int, int], None]
+) -> RebuildReport:
+    """Make everything that ClickHouse holds from the raw events of a restored PostgreSQL.
+
+    Raises:
+        SmolHogError: it could not be done, or only in part.
+    """
+    report = rebuild(settings, None, hours, columnar=True, wait_seconds=wait_seconds, on_progress=on_progress)
+    with _stores(settings) as stores:
+        # No dataflow reads the event logs of the old installation any more; all they held is counted.
+        counted = read_counted(stores.clickhouse)
+        old = {place: end for place, end in read_stored(stores.postgres).items() if place not in counted}
+        record_counted(stores.clickhouse, old)
+    return report
 
 
 def ids_of_person(settings: Settings, project: str, person: str) -> list[str]:

@@ -148,7 +148,10 @@ def dataflows(settings: Settings) -> list[ChildSpec]:
 
 
 async def start_stack(
-    supervisor: Supervisor, settings: Settings, prepare: Callable[[Settings], None]
+    supervisor: Supervisor,
+    settings: Settings,
+    prepare: Callable[[Settings], None],
+    before_migration: Callable[[Settings], None] = lambda _: None,
 ) -> None:
     """Start everything, each when what it needs is ready; returns when all of it is ready.
 
@@ -157,6 +160,7 @@ async def start_stack(
         settings: resolved ones.
         prepare: called in a thread when the stores have their schema and nothing else runs yet: the
             place to make projects and keys, so that the gateway knows them from its start.
+        before_migration: called in a thread when the stores run and have no schema of this version yet.
 
     Raises:
         PortTaken, ExtraMissing: before anything was started.
@@ -166,6 +170,7 @@ async def start_stack(
     first = databases(settings)
     check_ports(wanted_ports(settings))
     await supervisor.start(*first)
+    await asyncio.to_thread(before_migration, settings)
     await asyncio.to_thread(migrate, settings)
     await asyncio.to_thread(prepare, settings)
     await supervisor.start(*servers(settings))

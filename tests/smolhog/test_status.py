@@ -5,7 +5,7 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from smolhog.commands_status import bytes_text, duration_text
+from smolhog.sizes_text import bytes_text, duration_text
 from smolhog.status import Sizes, status_of
 from smolhog.status_samples import GATEWAY, QUERY_API, Sample
 from tests.smolhog.commands import run_smolhog, stack_settings, started

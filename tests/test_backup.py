@@ -1,6 +1,7 @@
 """A backup is restored into a new installation, which then answers as the old one did."""
 
 import asyncio
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,6 +49,7 @@ def test_what_was_backed_up_answers_as_before(stack: WholeStack, tmp_path: Path)
     assert made.returncode == 0, made.stderr
     assert str(file) in made.stdout
     asyncio.run(_send(stack, 500, 600))
+    wait_until(lambda: stack.analytics("stats")["total_events"] == 600, "all counted", stack.output)
     settings = stack_settings(tmp_path / "new")
     damaged = tmp_path / "damaged.backup"
     damaged.write_bytes(file.read_bytes()[: file.stat().st_size * 2 // 3])
@@ -93,3 +95,25 @@ def test_a_backup_never_replaces_a_good_one_by_a_bad_one(tmp_path: Path) -> None
     assert failed.returncode == 1
     assert file.read_bytes() == b"yesterday"
     assert [path.name for path in tmp_path.iterdir()] == ["smolhog.backup"]
+
+
+def test_what_arrived_after_the_backup_comes_back_from_the_event_log(
+    stack: WholeStack, tmp_path: Path
+) -> None:
+    """A new installation over the old event log reads on from where the backup ends, and counts nothing twice."""
+    file = tmp_path / "smolhog.backup"
+    assert stack.smolhog("backup", str(file)).returncode == 0
+    total = stack.analytics("stats")["total_events"] + 100
+    asyncio.run(_send(stack, 1_000, 1_100))
+    wait_until(lambda: stack.analytics("stats")["total_events"] == total, "all counted", stack.output)
+    log = Path(stack.environment["SMOLHOG_DATA"]) / "log"
+    settings = stack_settings(tmp_path / "new")
+    shutil.copytree(log, tmp_path / "new" / "log")
+    restored = run_smolhog(tmp_path, "restore", str(file), settings=settings)
+    assert restored.returncode == 0, restored.stdout + restored.stderr
+    with started(tmp_path, "up", settings=settings, until="Ready"):
+        verified = run_smolhog(tmp_path, "verify", "--dimensions", settings=settings)
+        assert verified.returncode == 0, verified.stdout
+        body = _ask(settings["SMOLHOG_QUERY_PORT"], stack.read_key, "stats")
+        assert isinstance(body, dict)
+        assert body["total_events"] == total

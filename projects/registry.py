@@ -25,6 +25,8 @@ class Project:
     created_at: datetime
     paused_at: datetime | None
     """Since when it takes no events."""
+    retention_days: int | None
+    """How long it keeps its events; ``None`` for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ def create_project(connection: psycopg.Connection, name: str) -> Project:
     with connection.transaction(), connection.cursor(row_factory=class_row(Project)) as cursor:
         cursor.execute(
             "INSERT INTO projects (name) VALUES (%s) ON CONFLICT (name) DO NOTHING "
-            "RETURNING project_id, name, created_at, paused_at",
+            "RETURNING project_id, name, created_at, paused_at, retention_days",
             [name],
         )
         project = cursor.fetchone()
@@ -67,7 +69,7 @@ def list_projects(connection: psycopg.Connection) -> list[Project]:
     """Return all projects, oldest first."""
     with connection.transaction(), connection.cursor(row_factory=class_row(Project)) as cursor:
         return cursor.execute(
-            "SELECT project_id, name, created_at, paused_at FROM projects ORDER BY project_id"
+            "SELECT project_id, name, created_at, paused_at, retention_days FROM projects ORDER BY project_id"
         ).fetchall()
 
 
@@ -99,6 +101,16 @@ def pause_project(connection: psycopg.Connection, project_id: int, *, pause: boo
         if cursor.rowcount:
             record_action(connection, "project.pause" if pause else "project.resume", project_id)
         connection.execute(_TELL)
+
+
+def set_retention(connection: psycopg.Connection, project_id: int, days: int | None) -> None:
+    """Set how many days a project keeps its events; ``None`` for ever. Carried out by :mod:`sinks.retention`."""
+    with connection.transaction():
+        connection.execute(
+            "UPDATE projects SET retention_days = %s, pruned_before = NULL WHERE project_id = %s",
+            [days, project_id],
+        )
+        record_action(connection, "project.retention", project_id, days=days)
 
 
 def create_key(

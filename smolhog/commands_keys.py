@@ -55,15 +55,40 @@ def list_projects(*, data: DataOption = None, as_json: JsonOption = False) -> No
     if as_json:
         _print_json(projects)
         return
-    table = Table("number", "name", "made", "paused")
+    table = Table("number", "name", "made", "keeps events", "paused")
     for project in projects:
         table.add_row(
             str(project.project_id),
             escape(project.name),
             f"{project.created_at:%Y-%m-%d %H:%M} UTC",
+            "for ever" if project.retention_days is None else f"{project.retention_days} days",
             "" if project.paused_at is None else f"since {project.paused_at:%Y-%m-%d %H:%M} UTC",
         )
     OUT.print(table)
+
+
+@projects_app.command("retention", epilog="Example: smolhog projects retention shop --days 90")
+def set_retention(
+    project: ProjectArgument,
+    *,
+    days: Annotated[
+        int | None, typer.Option(min=1, max=36_500, help="Keep events that long.", show_default=False)
+    ] = None,
+    forever: Annotated[bool, typer.Option("--forever", help="Keep everything.")] = False,
+    data: DataOption = None,
+) -> None:
+    """Say how long a project keeps its events, by the day (UTC) of the event's time.
+
+    What is older goes within ten minutes and then once a day: raw and rejected events, columnar copy, numbers,
+    sessions. What is known of people stays; `smolhog people delete` deletes it.
+    """
+    if (days is None) == (not forever):
+        raise SmolHogError("say how long", "Give either --days or --forever.")
+    with _database(data) as connection:
+        found = registry.find_project(connection, project)
+        registry.set_retention(connection, found.project_id, days)
+    keeps = "everything" if days is None else f"events for {days} days; older ones are deleted for good"
+    OUT.print(f'Project "{escape(found.name)}" keeps {keeps}.')
 
 
 @projects_app.command("pause", epilog="Example: smolhog projects pause shop")

@@ -72,6 +72,7 @@ def run_dataflow(settings: Settings, index: int, total: int) -> None:
     from dataflows.errors import DataflowError  # noqa: PLC0415
     from dataflows.run import DataflowOptions, run_dataflows  # noqa: PLC0415
     from sinks.errors import PartitionOwned, SinkError  # noqa: PLC0415
+    from smolhog.pruning import start_pruning  # noqa: PLC0415
 
     _log.info("dataflow runs", partitions=list(partitions))
     options = DataflowOptions(
@@ -88,6 +89,8 @@ def run_dataflow(settings: Settings, index: int, total: int) -> None:
         max_rejected_ratio=settings.max_rejected_ratio,
         geoip_file=settings.geoip_file,
     )
+    if index == 0:
+        start_pruning(settings)
     try:
         run_dataflows(options)
     except (DataflowError, EventLogError, PartitionOwned, SinkError) as error:
@@ -154,6 +157,7 @@ async def _serve_query_api(settings: Settings) -> None:
             port=settings.query_port,
             cors_origins=settings.cors_origins,
             metrics_token=settings.metrics_secret,
+            gateway_port=settings.gateway_port,
             guard=_guard(settings, "query API", settings.query_host),
         )
 

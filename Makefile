@@ -17,11 +17,11 @@ help: ## List these targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 19
 
 .PHONY: demo
-demo: $(VENV)/.installed ## Install, start everything and send live traffic through it (ARGS="--rate 1000 --seconds 60").
+demo: $(VENV)/.installed page ## Install, start everything and send live traffic through it (ARGS="--rate 1000 --seconds 60").
 	@exec $(BIN)/smolhog demo $(ARGS)
 
 .PHONY: up
-up: $(VENV)/.installed ## Install and start everything, without traffic.
+up: $(VENV)/.installed page ## Install and start everything, without traffic.
 	@exec $(BIN)/smolhog up $(ARGS)
 
 .PHONY: lint
@@ -30,10 +30,21 @@ lint: $(VENV)/.installed-dev ## Check style, types and the direction of imports.
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 	PYTHONPATH=. $(BIN)/lint-imports
+	$(BIN)/python query_api/dashboard/build.py check
 
 .PHONY: test
-test: lint rabbitmq prometheus dart ## Check everything that lint checks, then run all tests.
-	$(BIN)/pytest -n auto $(ARGS)
+test: lint page rabbitmq prometheus dart vendors ## Check everything that lint checks, then run all tests.
+	$(BIN)/python query_api/dashboard/build.py test
+	$(BIN)/pytest -n auto --dist loadgroup $(ARGS)
+
+# Quick where nothing changed. Without Node 20.19 or newer, one from PyPI is installed into .venv.
+.PHONY: page
+page: | $(VENV)/bin/python ## Build the dashboard page.
+	@$(BIN)/python query_api/dashboard/build.py
+
+.PHONY: pictures
+pictures: $(VENV)/.installed-dev page chromium ## Take the pictures of the dashboard that the README shows.
+	@exec $(BIN)/python -m tests.query_api.dashboard.pictures $(ARGS)
 
 .PHONY: fuzz
 fuzz: $(VENV)/.installed-dev ## Throw made-up input at every decoder and route for about ten minutes (SECONDS=600).
@@ -123,3 +134,22 @@ install-prometheus:
 .PHONY: dart
 dart: | $(VENV)/bin/python
 	@sdk/dart/tool/install_dart.sh $(VENV)/dart
+
+# The official SDKs of other vendors for Node and browsers, as they are, and the browser.
+.PHONY: vendors
+vendors: tests/vendors/node_modules/.installed chromium
+
+.PHONY: chromium
+chromium: $(if $(wildcard /usr/bin/chromium),,install-chromium)
+
+.PHONY: install-chromium
+install-chromium:
+	$(call install,chromium,chromium,The tests need Chromium (/usr/bin/chromium))
+
+tests/vendors/node_modules/.installed: tests/vendors/package-lock.json | $(if $(shell command -v npm),,install-node)
+	cd tests/vendors && npm ci --silent
+	@touch $@
+
+.PHONY: install-node
+install-node:
+	$(call install,nodejs npm,node,The tests need Node.js 20 or newer (the programs node and npm))

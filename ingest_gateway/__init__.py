@@ -1,6 +1,6 @@
 """The gateway: takes events over WebSocket and HTTP, judges them, and acks what the event log holds.
 
-The protocol is pure (`native`, `exact`, `cut`, `packed`, `first_sdk`, `session`): bytes and facts
-in, values out. `stream`, `http`, `health` and `server` are the thin edge around it; `gather` stands
+The protocols are pure (`native`, `exact`, `cut`, `packed`, `session`, `vendors/`): bytes and facts in,
+values out. `stream`, `http`, `vendor_http`, `health` and `server` are the thin edge around them; `gather` stands
 between the edge and the event log.
 """

@@ -13,13 +13,17 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route, WebSocketRoute
 
 from event_log.port import EventLog
+from ingest_gateway.admission import Admission
 from ingest_gateway.gather import Gatherer
 from ingest_gateway.health import Health
 from ingest_gateway.http import HttpIntake
 from ingest_gateway.intake import Intake
 from ingest_gateway.native import NativeDecoder
 from ingest_gateway.rate import KeyRates
+from ingest_gateway.slashes import SlashesOff
 from ingest_gateway.stream import Streams
+from ingest_gateway.vendor_http import VendorIntake
+from ingest_gateway.vendor_routes import vendor_routes
 from projects.keys import KeyRing
 from schemas.limits import Limits
 from smolhog.connection_limits import ConnectionLimits
@@ -78,15 +82,9 @@ def create_app(
         rates=rates,
         connections=connections or ConnectionLimits(),
     )
-    http = HttpIntake(
-        decoder=decoder,
-        limits=limits,
-        keys=keys,
-        gatherer=gatherer,
-        intake=intake,
-        rates=rates,
-        new_id=new_id,
-    )
+    admission = Admission(keys, rates, gatherer)
+    http = HttpIntake(decoder=decoder, limits=limits, admission=admission, intake=intake, new_id=new_id)
+    vendors = VendorIntake(limits=limits, admission=admission, intake=intake, now=now, new_id=new_id)
     health = Health(log, limits, keys_ready, metrics_token)
 
     @asynccontextmanager
@@ -101,23 +99,26 @@ def create_app(
     app = Starlette(
         routes=[
             WebSocketRoute("/v1/stream", streams.endpoint),
-            Route("/v1/batch", http.post_batch, methods=["POST"]),
             Route("/events", http.post_events, methods=["POST"]),
             Route("/api/events", http.post_events, methods=["POST"]),
             Route("/health/live", health.live),
             Route("/health/ready", health.ready),
             Route("/metrics", health.metrics),
             Route("/openapi.json", health.openapi),
+            *vendor_routes(vendors, http.post_batch),
         ],
         middleware=[
+            Middleware(SlashesOff),
             Middleware(
                 CORSMiddleware,
                 allow_origins=cors_origins,
                 allow_methods=["GET", "POST"],
                 allow_headers=["*"],
+                # Beacons and some SDKs send cookies along, which nothing here looks at.
+                allow_credentials=True,
                 expose_headers=["Retry-After"],
                 max_age=86400,
-            )
+            ),
         ],
         lifespan=lifespan,
     )

@@ -1,121 +1,105 @@
 """HTTP bodies: read up to a limit, decompressed up to a limit."""
 
 import asyncio
-import zlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 
-import zstandard
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
+from ingest_gateway.compression import ENCODINGS, decompress, too_large
 from ingest_gateway.errors import BodyError, Refusal
 
 BODY_SECONDS = 30.0
 """Longest that a client may take to send a body."""
 
-# A frame may demand a window of this size; libzstd's own bound is 128 MiB a request.
-_ZSTD_WINDOW = 8 * 1024 * 1024
-
-# What follows a member is copied for each: 50,000 empty ones in 1 MiB took seconds.
-_GZIP_MEMBERS = 64
+_DISCARD_SECONDS = 5.0
 
 
-async def read_body(request: Request, limit: int) -> bytes:
+class BodyBudget:
+    """Bounds the memory that bodies may take while it is not known whose they are.
+
+    Args:
+        most: bytes of all of them together.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._left = most
+
+    def take(self, size: int) -> None:
+        """Account for bytes that are held from now on.
+
+        Raises:
+            BodyError: there is no room; the client is to come again.
+        """
+        if size > self._left:
+            raise BodyError(503, Refusal.OVERLOADED, "the gateway is full; send the events again")
+        self._left -= size
+
+    def give_back(self, size: int) -> None:
+        """Account for bytes that are held no more."""
+        self._left += size
+
+
+async def read_body(
+    request: Request, limit: int, hold: Callable[[int], None] | None = None, discard: int = 0
+) -> bytes:
     """Read the body of a request and undo its ``Content-Encoding``.
 
     Args:
         request: whose body was not read yet.
         limit: in bytes, of the body as sent and as decompressed. Neither is ever held beyond it.
+        hold: told of the bytes that are held; it may raise BodyError.
+        discard: bytes beyond the limit that are read on and forgotten, so that a client that is still
+            sending gets to read why it is refused.
 
     Raises:
         BodyError: too big, too slow, or not what ``Content-Encoding`` says.
         starlette.requests.ClientDisconnect: the client went away.
     """
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in _DECOMPRESS:
-        known = ", ".join(_DECOMPRESS)
+    if encoding not in ENCODINGS:
+        known = ", ".join(ENCODINGS)
         raise BodyError(415, Refusal.UNSUPPORTED_ENCODING, f"Content-Encoding must be one of {known}")
+    stream = request.stream()
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            _check_length(request, limit)
+            body = await _read_raw(stream, limit, hold)
+    except TimeoutError as error:
+        raise BodyError(408, Refusal.PROTOCOL_ERROR, "the body did not come in time") from error
+    except BodyError:
+        if discard:
+            await _discard_rest(stream, discard)
+        raise
+    plain = decompress(body, encoding, limit)
+    if hold is not None and len(plain) > len(body):
+        hold(len(plain) - len(body))
+    return plain
+
+
+def _check_length(request: Request, limit: int) -> None:
     length = request.headers.get("content-length", "")
     if length.isdecimal() and len(length) < 20 and int(length) > limit:
         raise too_large(limit)
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            body = await _read_raw(request, limit)
-    except TimeoutError as error:
-        raise BodyError(408, Refusal.PROTOCOL_ERROR, "the body did not come in time") from error
-    return decompress(body, encoding, limit)
 
 
-async def _read_raw(request: Request, limit: int) -> bytes:
+async def _read_raw(stream: AsyncIterator[bytes], limit: int, hold: Callable[[int], None] | None) -> bytes:
     chunks = []
     size = 0
-    async for chunk in request.stream():
+    async for chunk in stream:
         size += len(chunk)
         if size > limit:
             raise too_large(limit)
+        if hold is not None:
+            hold(len(chunk))
         chunks.append(chunk)
     return b"".join(chunks)
 
 
-def decompress(body: bytes, encoding: str, limit: int) -> bytes:
-    """Undo one content encoding; a bomb is given up at the limit, not after it.
-
-    Raises:
-        BodyError: damaged, or larger than ``limit`` bytes.
-    """
-    try:
-        plain = _DECOMPRESS[encoding](body, limit + 1)
-    except (zlib.error, zstandard.ZstdError, EOFError) as error:
-        message = f"the body is not {encoding}: {error}"
-        raise BodyError(400, Refusal.BAD_COMPRESSION, message) from error
-    if len(plain) > limit:
-        raise too_large(limit)
-    return plain
-
-
-def too_large(limit: int) -> BodyError:
-    """Make the error of a body beyond the limit."""
-    return BodyError(413, Refusal.FRAME_TOO_LARGE, f"a body may have {limit} bytes, decompressed")
-
-
-def _as_is(body: bytes, most: int) -> bytes:
-    return body[:most]
-
-
-def _gunzip(body: bytes, most: int) -> bytes:
-    plain = b""
-    members = 0
-    while body and len(plain) < most:  # A gzip file may have several members.
-        members += 1
-        if members > _GZIP_MEMBERS:
-            raise EOFError(f"it has more than {_GZIP_MEMBERS} members")
-        member = zlib.decompressobj(wbits=31)
-        plain += member.decompress(body, most - len(plain))
-        if not member.eof and len(plain) < most:
-            raise EOFError("it ends too early")
-        body = member.unused_data
-    return plain
-
-
-def _inflate(body: bytes, most: int) -> bytes:
-    # "deflate" means zlib's format; some clients send the bare stream all the same.
-    has_header = len(body) >= 2 and body[0] & 0x0F == 8 and int.from_bytes(body[:2]) % 31 == 0
-    stream = zlib.decompressobj(wbits=15 if has_header else -15)
-    plain = stream.decompress(body, most)
-    if not stream.eof and len(plain) < most:
-        raise EOFError("it ends too early")
-    return plain
-
-
-def _unzstd(body: bytes, most: int) -> bytes:
-    with zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW).stream_reader(
-        body, read_across_frames=True
-    ) as reader:
-        return reader.read(most)
-
-
-_DECOMPRESS = {
-    "identity": _as_is,
-    "gzip": _gunzip,
-    "x-gzip": _gunzip,
-    "deflate": _inflate,
-    "zstd": _unzstd,
-}
+async def _discard_rest(stream: AsyncIterator[bytes], most: int) -> None:
+    with suppress(TimeoutError, ClientDisconnect):
+        async with asyncio.timeout(_DISCARD_SECONDS):
+            async for chunk in stream:
+                most -= len(chunk)
+                if most < 0:
+                    return

@@ -13,7 +13,8 @@ from schemas.reasons import RejectReason
 
 _STRING = r'"(?:[^"\\]++|\\.)*+"'
 _NEXT_BRACKET = re.compile(rf'(?:[^"\[\]{{}}]++|{_STRING})*+([\[\]{{}}])', re.DOTALL)
-_EVENTS_KEY = re.compile(r'"events"[ \t\r\n]*+:[ \t\r\n]*+\Z')
+_LIST_KEY = re.compile(r'"(\w++)"[ \t\r\n]*+:[ \t\r\n]*+\Z')
+_SPACE = " \t\r\n"
 _BETWEEN = re.compile(rf"[ \t\r\n]*+(,|{_STRING}|[^ \t\r\n,\"]++)[ \t\r\n]*+", re.DOTALL)
 
 
@@ -21,23 +22,29 @@ class Cut(NamedTuple):
     """A frame in pieces."""
 
     head: str
-    """The frame with ``events`` emptied: as small as a frame can be."""
+    """The frame with its list of events emptied: as small as a frame can be."""
     events: list[str] | None
     """The text of each event, in order; ``None`` if there is no list of that name."""
 
 
-def cut_frame(text: str) -> Cut:
+def cut_frame(text: str, name: str = "events", most: int | None = None) -> Cut:
     """Cut the text of one JSON frame.
 
+    Args:
+        text: a JSON object.
+        name: of its list of events.
+        most: events; a longer list is given up there.
+
     Raises:
-        FrameError: brackets or quotes do not balance, so nothing can be told from anything.
+        FrameError: brackets or quotes do not balance, so nothing can be told from anything; or the list is
+            too long.
     """
     position = depth = 0
     while (match := _NEXT_BRACKET.match(text, position)) is not None:
         place = match.start(1)
         if match[1] in "[{":
-            if depth == 1 and match[1] == "[" and _EVENTS_KEY.search(text, position, place) is not None:
-                events, end = _cut_list(text, place + 1)
+            if depth == 1 and match[1] == "[" and _key_before(text, position, place) == name:
+                events, end = _cut_list(text, place + 1, most)
                 return Cut(f"{text[:place]}[]{text[end:]}", events)
             depth += 1
         else:
@@ -46,7 +53,27 @@ def cut_frame(text: str) -> Cut:
     return Cut(text, None)
 
 
-def _cut_list(text: str, start: int) -> tuple[list[str], int]:
+def cut_list(text: str, most: int | None = None) -> list[str]:
+    """Cut the text of one JSON list into those of its elements.
+
+    Raises:
+        FrameError: it is no list, its brackets or quotes do not balance, or it is longer than ``most``.
+    """
+    start = len(text) - len(text.lstrip(_SPACE))
+    if not text.startswith("[", start):
+        raise _unbalanced()
+    elements, end = _cut_list(text, start + 1, most)
+    if text[end:].strip(_SPACE):
+        raise _unbalanced()
+    return elements
+
+
+def _key_before(text: str, start: int, place: int) -> str | None:
+    found = _LIST_KEY.search(text, start, place)
+    return None if found is None else found[1]
+
+
+def _cut_list(text: str, start: int, most: int | None) -> tuple[list[str], int]:
     """Return the texts of a list's elements, and the position behind its closing bracket."""
     events: list[str] = []
     position = start
@@ -54,6 +81,8 @@ def _cut_list(text: str, start: int) -> tuple[list[str], int]:
     while (match := _NEXT_BRACKET.match(text, position)) is not None:
         place = match.start(1)
         due = _cut_between(text[position:place], events, due=due)
+        if most is not None and len(events) > most:
+            raise FrameError(RejectReason.BATCH_TOO_LARGE, f"a request may hold {most} events")
         if match[1] == "]":
             if due and events:
                 raise _unbalanced()

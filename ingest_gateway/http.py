@@ -5,29 +5,26 @@ for ours. Never 429: SDKs throw events away on it.
 """
 
 from collections.abc import Callable
-from math import ceil
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from ingest_gateway.admission import RETRY_AFTER, Admission, Refused
 from ingest_gateway.batch import DecodedBatch, kept_frame
 from ingest_gateway.body import read_body
 from ingest_gateway.errors import BodyError, FrameError, Refusal
-from ingest_gateway.first_sdk import SOURCE as FIRST_SDK
-from ingest_gateway.first_sdk import answer_of, decode_first_sdk
-from ingest_gateway.gather import Gatherer
 from ingest_gateway.intake import Intake, Outcome
 from ingest_gateway.native import NativeDecoder
 from ingest_gateway.peer import bearer_key, peer_of
-from ingest_gateway.rate import KeyRates
-from projects.keys import Key, KeyKind, KeyRing
+from ingest_gateway.vendors.first_sdk import SOURCE as FIRST_SDK
+from ingest_gateway.vendors.first_sdk import answer_of, decode_first_sdk
+from projects.keys import Key
 from schemas.limits import Limits
 from schemas.wire import HttpAnswer, Verdict
 from smolhog import metrics
 
 SOURCE = "http.v1"
-RETRY_AFTER = {"Retry-After": "1"}
 
 _PACKED = frozenset({"application/msgpack", "application/x-msgpack", "application/vnd.msgpack"})
 # text/plain is what a page can send without a preflight.
@@ -55,18 +52,14 @@ class HttpIntake:
         *,
         decoder: NativeDecoder,
         limits: Limits,
-        keys: KeyRing,
-        gatherer: Gatherer,
+        admission: Admission,
         intake: Intake,
-        rates: KeyRates,
         new_id: Callable[[], str],
     ) -> None:
         self._decoder = decoder
         self._limits = limits
-        self._keys = keys
-        self._gatherer = gatherer
+        self._admission = admission
         self._intake = intake
-        self._rates = rates
         self._new_id = new_id
 
     async def post_batch(self, request: Request) -> Response:
@@ -102,22 +95,9 @@ class HttpIntake:
         self, request: Request, source: str, secret: str | None, decode: Decode
     ) -> Response | tuple[DecodedBatch, Outcome]:
         """Take a request's events into the log; an answer that is not 200 is returned as such."""
-        key = self._keys.find(secret, KeyKind.WRITE) if secret is not None else None
-        if key is None:
-            error = HttpError(Refusal.UNAUTHORISED, "no such write key, or it was revoked")
-            return _refuse(source, 401, error, {"WWW-Authenticate": "Bearer"})
-        if not key.allows(request.headers.get("origin")):
-            message = "this write key is for pages of other origins"
-            return _refuse(source, 403, HttpError(Refusal.ORIGIN_REFUSED, message))
-        wait = self._rates.wait(key.key_id)
-        if wait > 0:
-            metrics.SLOW_DOWNS.labels(source).inc()
-            message = "this write key has sent its share for now; send the events again"
-            headers = {"Retry-After": str(ceil(wait))}
-            return _refuse(source, 503, HttpError(Refusal.OVERLOADED, message), headers)
-        if self._gatherer.is_full:
-            metrics.SLOW_DOWNS.labels(source).inc()
-            return _refuse(source, 503, HttpError(Refusal.OVERLOADED, "the gateway is full"), RETRY_AFTER)
+        key = self._admission.admit(request, source, secret)
+        if isinstance(key, Refused):
+            return _refuse(source, key.status, HttpError(key.code, key.message), key.headers)
         try:
             body = await read_body(request, self._limits.frame_bytes)
         except BodyError as error:
@@ -132,7 +112,7 @@ class HttpIntake:
             batch = decode(body, key)
         except FrameError as error:
             refused, batch = error, kept_frame(body, error)
-        self._rates.take(key.key_id, len(batch.events) + len(batch.rejected))
+        self._admission.count(key, len(batch.events) + len(batch.rejected))
         pending = self._intake.submit(key.project_id, source, peer_of(request), batch)
         await pending.done
         outcome = self._intake.outcome(pending)

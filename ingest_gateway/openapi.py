@@ -4,8 +4,8 @@ from typing import Any
 
 import msgspec
 
-from ingest_gateway.first_sdk import FirstSdkAnswer
 from ingest_gateway.http import HttpError
+from ingest_gateway.vendors.first_sdk import FirstSdkAnswer
 from schemas.event import Event
 from schemas.limits import Limits
 from schemas.wire import HttpAnswer

@@ -21,6 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from smolhog.import_errors import ImportStoppedError
+from smolhog.import_vendors import ImportFormat
 from smolhog.importer import ImportOptions, ImportProgress, ImportReport, import_file
 from smolhog.settings_loading import load_settings
 from smolhog.urls import gateway_url
@@ -34,7 +35,9 @@ _INTERRUPTED = 130
 def import_command(
     file: Annotated[
         Path,
-        typer.Argument(help="CSV (.csv) or JSON lines (.jsonl, .ndjson); also with .gz.", dir_okay=False),
+        typer.Argument(
+            help="CSV (.csv) or JSON lines (.jsonl, .ndjson, .json); also with .gz.", dir_okay=False
+        ),
     ],
     key: Annotated[
         str,
@@ -45,6 +48,14 @@ def import_command(
     url: Annotated[
         str | None, typer.Option(help="Gateway to send to. Not given: the one that the settings name.")
     ] = None,
+    vendor: Annotated[
+        ImportFormat,
+        typer.Option(
+            "--format",
+            help="Whose export the file is; `columns` is a file of your own. Not given: found out.",
+            show_default=False,
+        ),
+    ] = "auto",
     mapped: Annotated[
         list[str] | None,
         typer.Option(
@@ -76,7 +87,8 @@ def import_command(
     """Import a file of events. Run again after a stop, it goes on; run twice, it adds nothing.
 
     Each row becomes one event; columns that are not event, distinct_id, timestamp, session_id or
-    event_id become properties. Rows that cannot be read are listed, and the others stored.
+    event_id become properties. Rows that cannot be read are listed, and the others stored. Exports of
+    PostHog, Mixpanel and Amplitude (JSON lines) and of Plausible (CSV) are known by what is in them.
 
     Exit code: 0 all stored, 1 some rows rejected, 2 nothing could be done, 130 stopped by Ctrl-C.
     """
@@ -92,6 +104,7 @@ def import_command(
             mapped=_mapping(mapped or []),
             numbers=frozenset(name.strip() for name in numbers.split(",") if name.strip()),
             zone=_zone(timezone),
+            vendor=vendor,
             restart=restart,
             write_rejects=rejects,
         )
@@ -181,6 +194,8 @@ def _print_report(report: ImportReport, file: Path, console: Console) -> None:
             "To send them again: --restart (rows already stored count once)."
         )
     table = Table(title=f"Import of {file.name}", title_justify="left", show_header=False)
+    if report.vendor != "columns":
+        table.add_row("export of", report.vendor)
     table.add_row("rows", f"{report.rows:,}")
     table.add_row("stored", f"{report.stored:,}")
     table.add_row("rejected", f"{report.rejected:,}")

@@ -203,15 +203,22 @@ def _take_text(values: dict[str, Any], candidates: Iterable[str]) -> str | None:
 def _take_event_id(values: dict[str, Any], candidates: Iterable[str]) -> str | None:
     """Take the first candidate that is a UUID; any other stays a property."""
     for column in candidates:
-        value = values.get(column)
-        if isinstance(value, str) and len(value) == 36:
-            try:
-                parsed = str(uuid.UUID(value))
-            except ValueError:
-                continue
-            if parsed == value.lower():
-                del values[column]
-                return parsed
+        found = event_id_in(values.get(column))
+        if found is not None:
+            del values[column]
+            return found
+    return None
+
+
+def event_id_in(value: Any) -> str | None:
+    """Return a UUID as events have them, if the value is one."""
+    if isinstance(value, str) and len(value) == 36:
+        try:
+            parsed = str(uuid.UUID(value))
+        except ValueError:
+            return None
+        if parsed == value.lower():
+            return parsed
     return None
 
 

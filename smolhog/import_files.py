@@ -23,7 +23,7 @@ LARGEST_ROW = 1024 * 1024
 """Bytes (JSON lines) or characters (CSV) of one row. A longer one would not fit a frame anyway, and a
 quote that is never closed must not swallow the rest of the file."""
 
-_SUFFIXES: dict[str, FileFormat] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+_SUFFIXES: dict[str, FileFormat] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
 _GZIP_MAGIC = b"\x1f\x8b"
 _CHUNK = 1024 * 1024
 _SHOWN = 4096
@@ -55,10 +55,12 @@ def format_of(path: Path) -> FileFormat:
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes and suffixes[-1] == ".gz":
         suffixes.pop()
+    if suffixes and suffixes[-1] == ".zip":
+        raise UnreadableFileError(f"{path.name} is an archive: unpack it, and import its files one by one")
     found = _SUFFIXES.get(suffixes[-1]) if suffixes else None
     if found is None:
         raise UnreadableFileError(
-            f"{path.name}: the name must end in .csv, .jsonl or .ndjson, with or without .gz"
+            f"{path.name}: the name must end in .csv, .jsonl, .ndjson or .json, with or without .gz"
         )
     return found
 

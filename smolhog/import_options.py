@@ -6,6 +6,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from smolhog.import_rejects import RejectedRow
+from smolhog.import_vendors import ImportFormat
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class ImportOptions:
         mapped: field of the event to column, where the column's name is not well known.
         numbers: columns of text that hold numbers.
         zone: of times that do not say theirs.
+        vendor: whose export the file is; ``auto`` finds out.
         restart: begin at the first row, whatever the journal says.
         write_rejects: write all rejected rows to a file beside the journal.
         connect_seconds: how long to wait for the gateway at the start.
@@ -31,14 +33,19 @@ class ImportOptions:
     mapped: Mapping[str, str] = field(default_factory=dict)
     numbers: frozenset[str] = frozenset()
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
+    vendor: ImportFormat = "auto"
     restart: bool = False
     write_rejects: bool = False
     connect_seconds: float = 10.0
 
-    @property
-    def reading(self) -> dict[str, object]:
+    def reading(self, vendor: ImportFormat) -> dict[str, object]:
         """What decides how rows become events, to tell one import from another."""
-        return {"mapped": dict(self.mapped), "numbers": sorted(self.numbers), "zone": self.zone.key}
+        how: dict[str, object] = {
+            "mapped": dict(self.mapped),
+            "numbers": sorted(self.numbers),
+            "zone": self.zone.key,
+        }
+        return how if vendor == "columns" else how | {"vendor": vendor}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +80,8 @@ class ImportReport:
     rejects_file: Path | None
     content_hash: str
     seconds: float
+    vendor: ImportFormat
+    """Whose export the file was taken for."""
 
     @property
     def rows(self) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from smolhog.import_columns import Columns, Fault, event_builder
+from smolhog.import_columns import Fault
 from smolhog.import_errors import GatewayAwayError
 from smolhog.import_files import InputFile, Row
 from smolhog.import_journal import Journal, Progress
@@ -46,7 +46,7 @@ class Sending:
     def __init__(
         self,
         file: InputFile,
-        columns: Columns,
+        build: Callable[[Row], Event | Fault],
         journal: Journal,
         before: Progress,
         rejects: Rejects,
@@ -54,7 +54,7 @@ class Sending:
     ) -> None:
         self.progress = replace(before, rejects_bytes=rejects.bytes)
         self._file = file
-        self._columns = columns
+        self._build = build
         self._journal = journal
         self._rejects = rejects
         self._on_progress = on_progress
@@ -161,14 +161,13 @@ class Sending:
         )
 
     def _chunks(self, after_row: int) -> Iterator[_Chunk]:
-        build = event_builder(self._columns)
         rows = (row for row in self._file.rows() if row.number > after_row)
         while taken := list(islice(rows, _CHUNK_ROWS)):
             good: list[Row] = []
             events: list[Event] = []
             faults: list[RejectedRow] = []
             for row in taken:
-                built = build(row)
+                built = self._build(row)
                 if isinstance(built, Fault):
                     faults.append(
                         RejectedRow(row.number, row.line, "unreadable_row", built.message, _shown(row))

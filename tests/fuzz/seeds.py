@@ -10,7 +10,7 @@ import zstandard
 
 from schemas.envelope import LogEvent, SubBatch, encode_sub_batch, join_sub_batches
 from tests.fuzz.targets import _NOW
-from tests.ingest_gateway.wire_cases import wire_cases
+from tests.ingest_gateway.wire_cases import vendor_bodies, wire_cases
 
 FOUND = Path(__file__).parent / "found"
 _SMALL = 20_000
@@ -30,6 +30,9 @@ def seeds(target: str) -> Iterator[bytes]:
         case "first_sdk":
             for frame in frames:
                 yield frame.replace(b'"event":', b'"event_name":').replace(b'"distinct_id":', b'"user_id":')
+        case "posthog_body" | "posthog_v1_body" | "segment_body" | "mixpanel_body":
+            vendor = target.partition("_")[0]
+            yield from (body for body in vendor_bodies(vendor) if len(body) < _SMALL)
         case "properties":
             yield from (
                 b"{}",

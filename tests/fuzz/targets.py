@@ -12,11 +12,18 @@ from itertools import count
 import msgspec
 
 from ingest_gateway.batch import DecodedBatch
-from ingest_gateway.body import decompress
+from ingest_gateway.compression import decompress
 from ingest_gateway.errors import BodyError, FrameError
-from ingest_gateway.first_sdk import decode_first_sdk
 from ingest_gateway.native import NativeDecoder
 from ingest_gateway.packed import json_of_packed
+from ingest_gateway.vendors.first_sdk import decode_first_sdk
+from ingest_gateway.vendors.judging import judge_request
+from ingest_gateway.vendors.mixpanel import open_mixpanel
+from ingest_gateway.vendors.opened import Opened, Stored, VendorRequest
+from ingest_gateway.vendors.posthog import open_posthog
+from ingest_gateway.vendors.posthog_v1 import open_posthog_v1
+from ingest_gateway.vendors.reading import BATCH_EVENTS
+from ingest_gateway.vendors.segment import open_segment
 from schemas.envelope import (
     EnvelopeError,
     LogEvent,
@@ -72,13 +79,13 @@ def outcome(decode: Callable[[], object]) -> object:
     return (refused.code, refused.batch_id)
 
 
-def check_batch(batch: DecodedBatch) -> None:
+def check_batch(batch: DecodedBatch, most: int = LIMITS.batch_events) -> None:
     """Every event is either good or has one verdict; all of it goes into the log and comes back."""
     assert len(batch.verdicts) == len(batch.rejected)
     indices = [verdict.index for verdict in batch.verdicts]
     assert indices == sorted(set(indices))
     assert all(0 <= index < len(batch.events) + len(indices) for index in indices)
-    assert len(batch.events) <= LIMITS.batch_events
+    assert len(batch.events) <= most
     for event in batch.events:
         assert 1 <= len(event.event) <= LIMITS.name_length
         assert 1 <= len(event.distinct_id) <= LIMITS.name_length
@@ -172,6 +179,61 @@ def first_sdk(data: bytes) -> None:
         check_batch(decoded)
 
 
+def _vendor(data: bytes, path: str, opener: Callable[[VendorRequest], Opened], **headers: str) -> None:
+    """Take a vendor's request apart and judge its events, as the edge does; twice, to the same ids."""
+    asked = VendorRequest(
+        path=path,
+        query={},
+        headers=headers,
+        body=data,
+        now=_NOW,
+        limit=100_000,
+        is_known=lambda _: True,
+        has_key=True,
+    )
+    opened: Opened | FrameError | BodyError
+    try:
+        opened = opener(asked)
+    except (FrameError, BodyError) as error:
+        opened = error
+    if not isinstance(opened, Opened):
+        opened.message.encode()
+        assert isinstance(opened, FrameError) or opened.status in {400, 413}
+        return
+    first, second = (judge_request(opened, 1, LIMITS, Ids(), "sh_w_key") for _ in range(2))
+    results = []
+    for part, again in zip(first, second, strict=True):
+        check_batch(part.batch, BATCH_EVENTS)
+        assert same(part.batch, again.batch)
+        results += part.batch.verdicts
+    assert sum(len(part.batch.events) + len(part.batch.rejected) for part in first) == len(opened.items)
+    msgspec.json.encode(opened.answer(Stored(0, results)).body)
+    msgspec.json.encode([sorted(opened.secrets), opened.sent_at])
+
+
+def posthog_body(data: bytes) -> None:
+    """Bodies of PostHog's `/e/` and `/batch/`: forms, base64, gzip, lz-string, JSON."""
+    _vendor(data, "/e", open_posthog)
+    _vendor(b"compression=lz64&data=" + data, "/e", open_posthog)
+
+
+def posthog_v1_body(data: bytes) -> None:
+    """Bodies of PostHog's version 1."""
+    _vendor(data, "/i/v1/analytics/events", open_posthog_v1, **{"posthog-sdk-info": "a/1"})
+
+
+def segment_body(data: bytes) -> None:
+    """Bodies of Segment's calls."""
+    _vendor(data, "/v1/batch", open_segment)
+    _vendor(data, "/v1/page", open_segment)
+
+
+def mixpanel_body(data: bytes) -> None:
+    """Bodies of Mixpanel's `/track` and `/import`."""
+    _vendor(data, "/track", open_mixpanel)
+    _vendor(data, "/import", open_mixpanel)
+
+
 def properties(data: bytes) -> None:
     """One event's properties, between two good neighbours: it never costs them anything."""
     good = b'{"event":"e","distinct_id":"d"}'
@@ -211,6 +273,10 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
         frame_packed,
         body_packed,
         first_sdk,
+        posthog_body,
+        posthog_v1_body,
+        segment_body,
+        mixpanel_body,
         properties,
         envelope,
         compressed,

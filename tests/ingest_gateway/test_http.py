@@ -12,7 +12,7 @@ import msgspec
 import pytest
 import zstandard
 
-from ingest_gateway.first_sdk import event_id_of
+from ingest_gateway.vendors.first_sdk import event_id_of
 from schemas.limits import Limits
 from tests.ingest_gateway.running import (
     KEY,
@@ -236,7 +236,7 @@ async def test_cors_preflight(tmp_path: Path) -> None:
             },
         )
         assert answer.status_code == 200
-        assert answer.headers["access-control-allow-origin"] == "*"
+        assert answer.headers["access-control-allow-origin"] == "https://shop.example"
         assert "authorization" in answer.headers["access-control-allow-headers"]
 
 

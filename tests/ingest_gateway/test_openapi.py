@@ -5,9 +5,16 @@ from typing import Any
 
 import httpx
 
+from ingest_gateway.vendor_routes import MIXPANEL_PATHS, POSTHOG_PATHS, SEGMENT_PATHS
 from schemas.limits import Limits
 from tests.ingest_gateway.running import gateway_over_sqlite
 from tests.security.routes import ALL, OPEN, OPERATORS
+
+VENDORS = {
+    *(*POSTHOG_PATHS, *MIXPANEL_PATHS, *SEGMENT_PATHS),
+    *("/i/v1/analytics/events", "/flags", "/decide", "/s", "/array/1/config"),
+}
+"""Described by their vendors, and in docs/protocol.md."""
 
 
 async def test_openapi_describes_every_way_in(tmp_path: Path) -> None:
@@ -15,7 +22,7 @@ async def test_openapi_describes_every_way_in(tmp_path: Path) -> None:
     limits = Limits(batch_events=17)
     async with gateway_over_sqlite(tmp_path, limits=limits) as gateway, httpx.AsyncClient() as client:
         document: Any = (await client.get(f"{gateway.http}/openapi.json")).json()
-    ours = {a.path for a in ALL if a.server == "gateway" and a.method == "POST"} - OPEN - OPERATORS
+    ours = {a.path for a in ALL if a.server == "gateway" and a.method == "POST"} - OPEN - OPERATORS - VENDORS
     assert set(document["paths"]) == ours
     schemas = document["components"]["schemas"]
     assert schemas["Batch"]["properties"]["events"]["maxItems"] == 17

@@ -36,3 +36,19 @@ def wire_cases() -> list[WireCase]:
                 )
             )
     return found
+
+
+def vendor_cases(vendor: str) -> list[dict[str, Any]]:
+    """Read a vendor's cases: requests, their answers, and what becomes of their events."""
+    found: list[dict[str, Any]] = json.loads((_FOLDER / "vendors" / f"{vendor}.json").read_text())
+    return found
+
+
+def vendor_body(case: dict[str, Any]) -> bytes:
+    """Return the body of a vendor's case."""
+    return base64.b64decode(case["body_base64"]) if "body_base64" in case else case["body"].encode()
+
+
+def vendor_bodies(vendor: str) -> list[bytes]:
+    """Return the bodies of all cases of a vendor."""
+    return [vendor_body(case) for case in vendor_cases(vendor)]

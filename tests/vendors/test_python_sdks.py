@@ -1,0 +1,261 @@
+"""PostHog's, Segment's and Mixpanel's official SDKs for Python, pointed at a gateway and otherwise unchanged."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import mixpanel  # type: ignore[import-untyped] # as are the others
+import pytest
+from posthog import Posthog
+from segment.analytics.client import Client as Segment  # type: ignore[import-untyped]
+
+from tests.tcp_proxy import TcpProxy
+from tests.vendors.running import KEY, by_name, one, stored_once, vendor_gateway
+
+WHEN = datetime(2026, 1, 31, 12, 0, 0, 250_000, tzinfo=UTC)
+NEAR = timedelta(seconds=30)
+
+
+def posthog_story(url: str, timeout: float = 20, **options: Any) -> list[object]:
+    """Do what an app does; return what the SDK could not send."""
+    lost: list[object] = []
+    client = Posthog(
+        KEY,
+        host=url,
+        sync_mode=False,
+        flush_at=5,
+        timeout=timeout,
+        on_error=lambda error, batch: lost.append((error, batch)),
+        **options,
+    )
+    client.set(distinct_id="ada", properties={"plan": "pro"})
+    client.set_once(distinct_id="ada", properties={"first_seen": "today"})
+    client.alias("anonymous-1", "ada")
+    client.group_identify("company", "acme", {"seats": 5}, distinct_id="ada")
+    for n in range(12):
+        client.capture(
+            "bought",
+            distinct_id="ada",
+            properties={"n": n, "price": 9.5, "text": "żółw 🐗"},
+            groups={"company": "acme"},
+            timestamp=WHEN,
+        )
+    assert client.get_all_flags("ada") in ({}, None)
+    client.shutdown()
+    return lost
+
+
+@pytest.mark.parametrize(
+    ("options", "faults"),
+    [
+        ({}, ()),
+        ({"gzip": True}, ("refuse", "forget")),
+        ({"capture_mode": "v1"}, ("forget",)),
+        ({"capture_mode": "v1", "capture_compression": "deflate"}, ("refuse",)),
+    ],
+    ids=["plain", "gzip, log away", "V1", "V1 deflate, log away"],
+)
+async def test_posthog(tmp_path: Path, options: dict[str, Any], faults: tuple[str, ...]) -> None:
+    """capture, set, alias, groups and flags work; what was answered 503 is sent again and stored once."""
+    async with vendor_gateway(tmp_path, *faults) as gateway:
+        assert await asyncio.to_thread(posthog_story, gateway.url, **options) == []
+        assert gateway.log.faults_left == 0
+    events = await stored_once(tmp_path)
+    assert len(events) == 16
+    bought = by_name(events, "bought")
+    assert sorted(event.properties["n"] for event in bought) == list(range(12))
+    assert {event.distinct_id for event in bought} == {"ada"}
+    assert {event.properties["text"] for event in bought} == {"żółw 🐗"}
+    assert {event.properties["$groups"]["company"] for event in bought} == {"acme"}
+    assert all(abs(event.timestamp - WHEN) < NEAR for event in bought)
+    assert {event.properties["$lib"] for event in events} == {"posthog-python"}
+    v1 = options.get("capture_mode") == "v1"
+    assert {event.source for event in events} == {"http.posthog_v1" if v1 else "http.posthog"}
+    assert all(KEY not in str(event.properties) for event in events)
+    assert one(events, "$set").properties["$set"] == {"plan": "pro"}
+    assert [event.properties["$set_once"] for event in events if "$set_once" in event.properties] == [
+        {"first_seen": "today"}
+    ]
+    alias = one(events, "$create_alias")
+    assert {alias.distinct_id, alias.properties["alias"]} == {"anonymous-1", "ada"}
+    group = one(events, "$groupidentify").properties
+    assert (group["$group_type"], group["$group_key"], group["$group_set"]) == (
+        "company",
+        "acme",
+        {"seats": 5},
+    )
+
+
+def segment_story(url: str, timeout: float = 20, **options: Any) -> list[object]:
+    """Do what an app does; return what the SDK could not send."""
+    lost: list[object] = []
+    client = Segment(
+        KEY,
+        host=url,
+        upload_size=5,
+        upload_interval=0.1,
+        timeout=timeout,
+        on_error=lambda error, batch: lost.append((error, batch)),
+        **options,
+    )
+    client.identify("ada", {"plan": "pro"}, anonymous_id="anonymous-1")
+    client.alias("anonymous-2", "ada")
+    client.group("ada", "acme", {"seats": 5})
+    client.page("ada", "Shop", "Prices", {"url": "https://shop.example/prices", "path": "/prices"})
+    client.screen("ada", "Shop", "Basket", {"items": 2})
+    for n in range(12):
+        client.track("ada", "bought", {"n": n, "price": 9.5}, timestamp=WHEN, context={"ip": "192.0.2.7"})
+    client.shutdown()
+    return lost
+
+
+@pytest.mark.parametrize(
+    ("options", "faults"), [({}, ()), ({"gzip": True}, ("refuse", "forget"))], ids=["plain", "gzip, log away"]
+)
+async def test_segment(tmp_path: Path, options: dict[str, Any], faults: tuple[str, ...]) -> None:
+    """All six calls arrive under our names; what was answered 503 is sent again and stored once."""
+    async with vendor_gateway(tmp_path, *faults) as gateway:
+        assert await asyncio.to_thread(segment_story, gateway.url, **options) == []
+    events = await stored_once(tmp_path)
+    assert len(events) == 17
+    bought = by_name(events, "bought")
+    assert sorted(event.properties["n"] for event in bought) == list(range(12))
+    assert {event.properties["$ip"] for event in bought} == {"192.0.2.7"}
+    assert all(abs(event.timestamp - WHEN) < NEAR for event in bought)
+    assert {event.properties["$lib"] for event in events} == {"analytics-python"}
+    identify = one(events, "$identify")
+    assert (identify.distinct_id, identify.properties["$anon_distinct_id"], identify.properties["$set"]) == (
+        "ada",
+        "anonymous-1",
+        {"plan": "pro"},
+    )
+    alias = one(events, "$create_alias")
+    assert (alias.distinct_id, alias.properties["alias"]) == ("ada", "anonymous-2")
+    group = one(events, "$groupidentify").properties
+    assert (group["$group_key"], group["$group_set"]) == ("acme", {"seats": 5})
+    page = one(events, "$pageview").properties
+    assert (page["$current_url"], page["$pathname"], page["$title"]) == (
+        "https://shop.example/prices",
+        "/prices",
+        "Prices",
+    )
+    assert one(events, "$screen").properties["$screen_name"] == "Basket"
+
+
+def mixpanel_client(url: str, consumer: Callable[..., object] = mixpanel.Consumer) -> mixpanel.Mixpanel:
+    """Make a client whose addresses are the gateway's."""
+    addresses = {
+        f"{name}_url": f"{url}/{path}"
+        for name, path in (
+            ("events", "track"),
+            ("people", "engage"),
+            ("import", "import"),
+            ("groups", "groups"),
+        )
+    }
+    return mixpanel.Mixpanel(KEY, consumer=consumer(request_timeout=5, **addresses))
+
+
+def mixpanel_story(client: mixpanel.Mixpanel) -> None:
+    """Do what an app does."""
+    client.track("anonymous-1", "visited", {"price": 9.5, "text": "żółw & 100 %+"})
+    # `alias()` would go to Mixpanel's own address, whatever the consumer's are.
+    client.track("anonymous-1", "$create_alias", {"alias": "ada"})
+    client.merge(api_key=KEY, distinct_id1="ada", distinct_id2="anonymous-2")
+    client.people_set("ada", {"plan": "pro"})
+    client.people_set_once("ada", {"first_seen": "today"})
+    client.people_unset("ada", ["trial"])
+    client.people_increment("ada", {"logins": 1})
+    client.group_set("company", "acme", {"seats": 5})
+    for n in range(12):
+        client.import_data(
+            api_key=KEY,
+            distinct_id="ada",
+            event_name="bought",
+            timestamp=WHEN.timestamp(),
+            properties={"n": n},
+        )
+
+
+@pytest.mark.parametrize("buffered", [False, True], ids=["one by one", "buffered"])
+async def test_mixpanel(tmp_path: Path, *, buffered: bool) -> None:
+    """track, import, alias, merge, people and groups arrive under our names.
+
+    Over plain HTTP this SDK retries nothing by itself; what its buffer could not send, the next flush sends.
+    """
+
+    def buffered_story(url: str) -> None:
+        consumer = mixpanel.BufferedConsumer
+        client = mixpanel_client(url, consumer)
+        mixpanel_story(client)
+        for _ in range(3):
+            with pytest.raises(mixpanel.MixpanelException):
+                client._consumer.flush()
+        client._consumer.flush()
+
+    faults = ("refuse", "forget", "refuse") if buffered else ()
+    async with vendor_gateway(tmp_path, *faults) as gateway:
+        if buffered:
+            await asyncio.to_thread(buffered_story, gateway.url)
+        else:
+            await asyncio.to_thread(mixpanel_story, mixpanel_client(gateway.url))
+    events = await stored_once(tmp_path)
+    assert len(events) == 20
+    bought = by_name(events, "bought")
+    assert sorted(event.properties["n"] for event in bought) == list(range(12))
+    assert {event.timestamp for event in bought} == {WHEN}
+    visited = one(events, "visited")
+    assert (visited.distinct_id, visited.properties["text"], visited.properties["$lib"]) == (
+        "anonymous-1",
+        "żółw & 100 %+",
+        "python",
+    )
+    alias = one(events, "$create_alias")
+    assert {alias.distinct_id, alias.properties["alias"]} == {"ada", "anonymous-1"}
+    merge = one(events, "$merge_dangerously")
+    assert (merge.distinct_id, merge.properties["alias"]) == ("ada", "anonymous-2")
+    people: dict[str, object] = {}
+    for event in by_name(events, "$set"):
+        assert event.distinct_id == "ada"
+        people |= event.properties
+    assert people["$set"] == {"plan": "pro"}
+    assert people["$set_once"] == {"first_seen": "today"}
+    assert people["$unset"] == ["trial"]
+    assert people["$add"] == {"logins": 1}
+    group = one(events, "$groupidentify").properties
+    assert (group["$group_type"], group["$group_key"], group["$group_set"]) == (
+        "company",
+        "acme",
+        {"seats": 5},
+    )
+
+
+@pytest.mark.parametrize("vendor", ["posthog", "segment"])
+async def test_a_cut_after_the_commit(tmp_path: Path, vendor: str) -> None:
+    """The connection goes when the events are stored and before the SDK hears of it: they count once."""
+    story = {"posthog": posthog_story, "segment": segment_story}[vendor]
+    async with vendor_gateway(tmp_path) as gateway:
+        with TcpProxy(gateway.port) as proxy:
+            proxy.cut_after_bytes(0, answers_only=True)
+            telling = asyncio.create_task(asyncio.to_thread(story, f"http://127.0.0.1:{proxy.port}"))
+            await asyncio.to_thread(proxy.wait_until_cut)
+            proxy.restore()
+            assert await telling == []
+    events = await stored_once(tmp_path)
+    assert len(events) == {"posthog": 16, "segment": 17}[vendor]
+    assert sorted(event.properties["n"] for event in by_name(events, "bought")) == list(range(12))
+    assert max(event.copies for event in events) == 2
+
+
+@pytest.mark.parametrize("vendor", ["posthog", "segment"])
+async def test_a_timeout_after_the_commit(tmp_path: Path, vendor: str) -> None:
+    """The SDK gives up waiting for an answer and sends again what is stored already: it counts once."""
+    story = {"posthog": posthog_story, "segment": segment_story}[vendor]
+    async with vendor_gateway(tmp_path, "hang") as gateway:
+        assert await asyncio.to_thread(story, gateway.url, timeout=3) == []
+        gateway.log.let_go()
+    events = await stored_once(tmp_path)
+    assert len(events) == {"posthog": 16, "segment": 17}[vendor]
+    assert max(event.copies for event in events) == 2

@@ -12,27 +12,35 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from projects.keys import KeyRing
+from query_api.analytics_route import AnalyticsRoute
 from query_api.answers import error_handlers, json_response
 from query_api.authorisation import HEADER_OF_FIRST_SDK, project_of
+from query_api.cancellation import unless_gone
 from query_api.columns import Columns, QueryLimits
+from query_api.downloads import download_routes
 from query_api.errors import QueryApiError, StoreUnavailable
 from query_api.freshness import Freshness
+from query_api.live.socket import live_route
 from query_api.models import Parameters, json_of
 from query_api.openapi import openapi_document
+from query_api.page import page_routes
 from query_api.parameters import parse_body, parse_parameters, read_body
 from query_api.people.keeper import keeping_people
 from query_api.positions import show_positions
+from query_api.project_routes import DOWNLOADS
 from query_api.protection import ProtectiveHeaders, operators_only
 from query_api.rooms import Rooms
-from query_api.routes import ROUTES, AnalyticsRoute
+from query_api.routes import ROUTES
 from query_api.traces import QuestionTraces
 from smolhog.metrics import QUERIES_REFUSED, QUERY_SECONDS
 
+# Nobody reads this status; it is nginx's for the same.
+_CLIENT_CLOSED_REQUEST = 499
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -49,6 +57,7 @@ def create_app(
     limits: QueryLimits | None = None,
     keys_known: Callable[[], bool] = lambda: True,
     metrics_token: str | None = None,
+    gateway_port: int = 8400,
     now: Callable[[], datetime] = _utc_now,
 ) -> Starlette:
     """Build the application. It connects to the stores when it is asked, so they may be away now.
@@ -61,6 +70,7 @@ def create_app(
         limits: what one question may take.
         keys_known: whether ``keys`` has been loaded; until then the API is not ready.
         metrics_token: opens ``/metrics`` and ``/openapi.json`` to other machines.
+        gateway_port: of the gateway, for the examples that the page shows.
         now: the clock, aware.
     """
     rooms = Rooms(
@@ -91,6 +101,9 @@ def create_app(
             Route("/health/ready", _readiness(rooms), methods=["GET"]),
             Route("/metrics", operators_only(_metrics(rooms), metrics_token), methods=["GET"]),
             Route("/openapi.json", operators_only(_openapi, metrics_token), methods=["GET"]),
+            *download_routes(rooms, DOWNLOADS),
+            live_route(rooms),
+            *page_routes(gateway_port),
         ],
         middleware=[
             Middleware(QuestionTraces),
@@ -111,8 +124,12 @@ def _endpoint(rooms: Rooms, route: AnalyticsRoute) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         started = time.perf_counter()
         try:
-            project_id = project_of(request.headers, rooms.keys)
-            body = json_of(await route.read(rooms, project_id, await _question(route, request)))
+            project_id = 0 if route.shared else project_of(request.headers, rooms.keys)
+            question = await _question(route, request)
+            body = json_of(await unless_gone(request.receive, route.read(rooms, project_id, question)))
+        except ClientDisconnect:
+            QUERIES_REFUSED.labels(route.name, "client_gone").inc()
+            return Response(status_code=_CLIENT_CLOSED_REQUEST)
         except QueryApiError as error:
             QUERIES_REFUSED.labels(route.name, error.code).inc()
             raise

@@ -1,6 +1,7 @@
-"""The buckets of a time range in a time zone: minutes, hours or days as people there live them.
+"""The buckets of a time range in a time zone: minutes to months as people there live them.
 
-A day is from local midnight to local midnight, so it has 23 or 25 hours when clocks change. The
+A day is from local midnight to local midnight, so it has 23 or 25 hours when clocks change. A week
+begins on Monday (ISO 8601), a month on its first day. The
 hour that clocks repeat is two buckets, told apart by their offset. Where clocks move by half an
 hour, one bucket is half an hour long.
 """
@@ -19,13 +20,19 @@ class Interval(StrEnum):
     MINUTE = "minute"
     HOUR = "hour"
     DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
 
 
 _STEP = {
     Interval.MINUTE: timedelta(minutes=1),
     Interval.HOUR: timedelta(hours=1),
     Interval.DAY: timedelta(days=1),
+    Interval.WEEK: timedelta(days=7),
+    # The shortest, for estimates; the calendar knows how long each is.
+    Interval.MONTH: timedelta(days=28),
 }
+_OF_THE_CALENDAR = (Interval.DAY, Interval.WEEK, Interval.MONTH)
 _SECOND = timedelta(seconds=1)
 _NEAR_MIDNIGHT = timedelta(hours=2)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -106,18 +113,36 @@ def buckets_of(start: datetime, end: datetime, interval: Interval, zone: tzinfo)
     return Buckets(tuple(bounds), zone)
 
 
+def bounds_before(start: int, count: int, interval: Interval, zone: tzinfo) -> tuple[int, ...]:
+    """Return the bounds of the ``count`` buckets that end where one starts.
+
+    Args:
+        start: of a bucket, in seconds since 1970-01-01 UTC.
+        count: how many.
+        interval: length of a bucket.
+        zone: whose clocks count.
+    """
+    end = datetime.fromtimestamp(start, UTC)
+    # Buckets may be shorter than the step where clocks change, never longer by more than three days.
+    reach = _STEP[interval] * count + (
+        count * timedelta(days=3) if interval is Interval.MONTH else _NEAR_MIDNIGHT * 13
+    )
+    bounds = []
+    for bound in _bounds(end - reach, interval, zone):
+        bounds.append(_seconds(bound))
+        if bound >= end:
+            break
+    return tuple(bounds[-count - 1 :])
+
+
 def _bounds(instant: datetime, interval: Interval, zone: tzinfo) -> Iterator[datetime]:
     """Yield the start of the bucket that ``instant`` is in, and of all that follow. UTC throughout."""
-    if interval is Interval.DAY:
-        day = instant.astimezone(zone).date()
+    if interval in _OF_THE_CALENDAR:
+        day = _calendar_floor(_local_day(instant, zone), interval)
         bound = _first_instant(day, zone)
-        if bound > instant:
-            # Within the minute after midnight before clocks went back: still the day before.
-            day -= timedelta(days=1)
-            bound = _first_instant(day, zone)
         yield bound
         while True:
-            day += timedelta(days=1)
+            day = _calendar_next(day, interval)
             following = _first_instant(day, zone)
             # A zone that moved over the date line has days that nobody lived.
             if following > bound:
@@ -128,6 +153,24 @@ def _bounds(instant: datetime, interval: Interval, zone: tzinfo) -> Iterator[dat
     while True:
         bound = _next(bound, _STEP[interval], zone)
         yield bound
+
+
+def _local_day(instant: datetime, zone: tzinfo) -> date:
+    day = instant.astimezone(zone).date()
+    # Within the minute after midnight before clocks went back it is still the day before.
+    return day - timedelta(days=1) if _first_instant(day, zone) > instant else day
+
+
+def _calendar_floor(day: date, interval: Interval) -> date:
+    if interval is Interval.MONTH:
+        return day.replace(day=1)
+    return day - timedelta(days=day.weekday()) if interval is Interval.WEEK else day
+
+
+def _calendar_next(day: date, interval: Interval) -> date:
+    if interval is Interval.MONTH:
+        return (day + timedelta(days=31)).replace(day=1)
+    return day + _STEP[interval]
 
 
 def _first_instant(day: date, zone: tzinfo) -> datetime:

@@ -3,10 +3,12 @@
 import asyncio
 import threading
 import time
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncGenerator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from io import IOBase
 from typing import Any, TypeVar
+from uuid import uuid4
 
 import msgspec
 import structlog
@@ -14,19 +16,25 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, Error
 from urllib3.exceptions import HTTPError
 
-from query_api.errors import QueryTooExpensive, StoreUnavailable
+from query_api.errors import InvalidParameter, QueryTooExpensive, StoreUnavailable
 from query_api.sql import FINAL_SETTINGS, STORES_ALIVE
 from query_api.traces import trace_statement
-from sinks.clickhouse.connect import connect
+from sinks.clickhouse.connect import connect, connection_arguments
 
 _Row = TypeVar("_Row")
 _log = structlog.get_logger()
+_PIECE_BYTES = 64 * 1024
 
 # TIMEOUT_EXCEEDED, MEMORY_LIMIT_EXCEEDED, TOO_SLOW, TOO_MANY_ROWS_OR_BYTES: the limits below.
 _TOO_EXPENSIVE = frozenset({159, 160, 241, 396})
 # Not migrated yet (table, database), too many queries at once, the network, shutting down, the
 # password being changed. None of them is the fault of who asked.
-_AWAY = frozenset({60, 81, 202, 209, 210, 236, 394, 516})
+_AWAY = frozenset({60, 81, 202, 209, 210, 236, 516})
+_CANCELLED = 394
+# CANNOT_COMPILE_REGEXP: questions are checked with the same library, but the store may be of another version.
+_BAD_PATTERN = 427
+_KILL = "KILL QUERY WHERE query_id = {id:String} ASYNC"
+_KILL_AGAIN_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +59,8 @@ class Columns:
         self._url = url
         self._limits = limits
         self._threads = ThreadPoolExecutor(limits.concurrency, thread_name_prefix="clickhouse")
+        # Kills must get through when every thread waits for an answer.
+        self._control = ThreadPoolExecutor(2, thread_name_prefix="clickhouse-kill")
         self._client: Client | None = None
         self._connecting = threading.Lock()
         self._settings = {
@@ -60,8 +70,13 @@ class Columns:
             "output_format_json_quote_64bit_integers": 0,
         }
 
+    @property
+    def database(self) -> str:
+        """Name of the database that the tables are in."""
+        return str(connection_arguments(self._url)["database"])
+
     async def rows(self, statement: str, parameters: Mapping[str, Any], row: type[_Row]) -> list[_Row]:
-        """Run one of the statements of query_api/sql.py.
+        """Run a statement. When whoever waits for the rows is cancelled, it ends in the store, or never begins.
 
         Args:
             statement: with placeholders ``{name:Type}``.
@@ -72,12 +87,56 @@ class Columns:
             QueryTooExpensive: it hit a limit.
             StoreUnavailable: ClickHouse is away, overloaded or not set up.
         """
-        began = time.time_ns()
-        body = await asyncio.get_running_loop().run_in_executor(
-            self._threads, self._answer, statement, dict(parameters)
-        )
-        trace_statement("clickhouse", began)
+        body = await self.raw(statement, parameters, settings={}, form="JSONCompactEachRow")
         return msgspec.json.Decoder(row).decode_lines(body)
+
+    async def raw(
+        self, statement: str, parameters: Mapping[str, Any], *, settings: Mapping[str, Any], form: str
+    ) -> bytes:
+        """Run a statement, as :meth:`rows` does; return the answer as the store wrote it.
+
+        Args:
+            statement: with placeholders ``{name:Type}``.
+            parameters: their values.
+            settings: for this statement, on top of the usual ones.
+            form: name of one of ClickHouse's output formats.
+
+        Raises:
+            QueryTooExpensive: it hit a limit.
+            StoreUnavailable: ClickHouse is away, overloaded or not set up.
+            clickhouse_connect.driver.exceptions.ClickHouseError: it refuses the statement.
+        """
+        began = time.time_ns()
+        query_id = str(uuid4())
+        together = {**self._settings, **settings, "query_id": query_id}
+        answer = self._threads.submit(self._answer, statement, dict(parameters), together, form)
+        try:
+            body = await asyncio.wrap_future(answer)
+        except asyncio.CancelledError:
+            # One that still waited for its turn never begins.
+            if not answer.cancelled():
+                self._control.submit(self._kill, query_id, answer)
+            raise
+        trace_statement("clickhouse", began)
+        return body
+
+    async def stream(
+        self, statement: str, parameters: Mapping[str, Any], *, settings: Mapping[str, Any], form: str
+    ) -> AsyncGenerator[bytes, None]:
+        """Run a statement and yield the answer piece by piece, never holding more than one.
+
+        Leaving the iteration early ends the statement in the store. Arguments and errors as for :meth:`raw`;
+        an answer that breaks off in the middle raises StoreUnavailable.
+        """
+        # Threads of their own: a slow reader must not take one from the questions.
+        body = await asyncio.to_thread(self._open_stream, statement, dict(parameters), settings, form)
+        try:
+            while piece := await asyncio.to_thread(body.read, _PIECE_BYTES):
+                yield piece
+        except (ClickHouseError, HTTPError, OSError) as error:
+            raise self._translated(error) from error
+        finally:
+            body.close()
 
     async def check(self) -> None:
         """Ask ClickHouse for a sign of life; raises like :meth:`rows`."""
@@ -86,16 +145,39 @@ class Columns:
     def close(self) -> None:
         """Wait for the questions that run, then disconnect."""
         self._threads.shutdown()
+        self._control.shutdown()
         if self._client is not None:
             self._client.close()
 
-    def _answer(self, statement: str, parameters: dict[str, Any]) -> bytes:
+    def _answer(
+        self, statement: str, parameters: dict[str, Any], settings: Mapping[str, Any], form: str
+    ) -> bytes:
         try:
-            return self._connected().raw_query(
-                statement, parameters, settings=self._settings, fmt="JSONCompactEachRow"
-            )
+            return self._connected().raw_query(statement, parameters, settings=dict(settings), fmt=form)
         except (ClickHouseError, HTTPError, OSError) as error:
             raise self._translated(error) from error
+
+    def _kill(self, query_id: str, answer: "Future[bytes]") -> None:
+        # Once may be too early: the query could be on its way still.
+        while not answer.done():
+            try:
+                self._connected().command(_KILL, {"id": query_id})
+            except (ClickHouseError, HTTPError, OSError) as error:
+                # It ends at its limit of time then.
+                _log.warning("query not killed", query_id=query_id, error=str(error).partition("\n")[0][:300])
+                return
+            wait([answer], timeout=_KILL_AGAIN_SECONDS)
+
+    def _open_stream(
+        self, statement: str, parameters: dict[str, Any], settings: Mapping[str, Any], form: str
+    ) -> IOBase:
+        together = {**self._settings, "cancel_http_readonly_queries_on_client_close": 1, **settings}
+        try:
+            body = self._connected().raw_stream(statement, parameters, settings=together, fmt=form)
+        except (ClickHouseError, HTTPError, OSError) as error:
+            raise self._translated(error) from error
+        assert isinstance(body, IOBase)
+        return body
 
     def _connected(self) -> Client:
         # Connecting asks the server for its settings, so it waits until there is a question.
@@ -111,6 +193,12 @@ class Columns:
                 f"the question took more than the {self._limits.seconds:g} s or "
                 f"{self._limits.memory_bytes >> 20} MiB that one may; ask for a shorter range, fewer events or no breakdown"
             )
+        if code == _BAD_PATTERN:
+            return InvalidParameter(
+                "the store cannot compile one of the regular expressions; make it simpler"
+            )
+        if code == _CANCELLED:
+            return StoreUnavailable("the question was cancelled in the analytics store; ask it again")
         # Without a code no server answered: the connection is what failed.
         if code is None or code in _AWAY:
             _log.warning("clickhouse away", error=str(error).partition("\n")[0][:300], code=code)

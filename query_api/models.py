@@ -1,12 +1,12 @@
 """The contract: parameters and answers of every route, from which the OpenAPI document is made."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from query_api.buckets import Interval
-from query_api.plan import Exactness, Measure, Source
+from query_api.plan import Exactness, Source
 from schemas.limits import DEFAULT_LIMITS
 from schemas.reasons import RejectReason
 
@@ -63,6 +63,21 @@ class RejectedParameters(Parameters):
     )
 
 
+class ShortInterval(StrEnum):
+    """How long a bucket of GET trends is."""
+
+    MINUTE = "minute"
+    HOUR = "hour"
+    DAY = "day"
+
+
+class Counted(StrEnum):
+    """What GET trends counts."""
+
+    EVENTS = "events"
+    USERS = "users"
+
+
 class TrendsParameters(Parameters):
     """A question about numbers over time."""
 
@@ -94,9 +109,9 @@ class TrendsParameters(Parameters):
         description="IANA time zone whose clocks and days count.",
         examples=["Europe/Berlin"],
     )
-    interval: Interval = Field(default=Interval.HOUR, description="Length of a bucket.")
-    measure: Measure = Field(
-        default=Measure.EVENTS, description="Count events, or the distinct users who caused them."
+    interval: ShortInterval = Field(default=ShortInterval.HOUR, description="Length of a bucket.")
+    measure: Counted = Field(
+        default=Counted.EVENTS, description="Count events, or the distinct users who caused them."
     )
     breakdown: str | None = Field(
         default=None,
@@ -129,7 +144,7 @@ class StatsExactness(Answer):
     top_events: Exactness = Exactness.EXACT
 
 
-_AS_OF = Field(
+AS_OF = Field(
     description="When the newest event arrived that is surely counted in; null when none was stored yet.",
     examples=["2026-01-01T12:00:00.250Z"],
 )
@@ -141,7 +156,7 @@ class StatsAnswer(Answer):
     total_events: int
     unique_users: int
     top_events: list[EventCount] = Field(description="The ten most frequent events.")
-    as_of: datetime | None = _AS_OF
+    as_of: datetime | None = AS_OF
     exactness: StatsExactness = Field(default_factory=StatsExactness)
 
 
@@ -162,7 +177,7 @@ class EventsAnswer(Answer):
     next: str | None = Field(
         description="Give it as `before` to go on with older events; null when there are none."
     )
-    as_of: datetime | None = _AS_OF
+    as_of: datetime | None = AS_OF
 
 
 class RejectedEvent(Answer):
@@ -189,7 +204,7 @@ class RejectedAnswer(Answer):
     next: int | None = Field(
         description="Give it as `before` to go on with older ones; null when there are none."
     )
-    as_of: datetime | None = _AS_OF
+    as_of: datetime | None = AS_OF
 
 
 class Point(Answer):
@@ -219,12 +234,12 @@ class Series(Answer):
 class TrendsAnswer(Answer):
     """Numbers over time."""
 
-    interval: Interval
+    interval: ShortInterval
     timezone: str
     from_: str = Field(alias="from", description="Start of the first bucket.")
     to: str = Field(description="End of the last bucket.")
     series: list[Series]
-    as_of: datetime | None = _AS_OF
+    as_of: datetime | None = AS_OF
     exactness: Exactness
     source: Source = Field(description="The table that was read.")
 

@@ -5,13 +5,16 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from query_api.analytics_route import AnalyticsRoute, DownloadRoute
 from query_api.models import Answer, ErrorAnswer, Parameters, Schema
-from query_api.routes import ROUTES, AnalyticsRoute
+from query_api.project_routes import DOWNLOADS
+from query_api.routes import ROUTES
 
 _ERRORS = {
     "400": "A parameter is unknown, malformed or out of range; `field` names it.",
     "401": "No key, or one that is unknown or revoked.",
     "403": "A write key.",
+    "404": "There is nothing of this number or name in the project.",
     "422": "The question takes more time or memory than one may.",
     "503": "A store is away; try again after `Retry-After` seconds.",
 }
@@ -20,7 +23,8 @@ _ERRORS = {
 def openapi_document(version: str) -> Schema:
     """Return the document, as JSON-compatible values."""
     answers: dict[type[BaseModel], None] = dict.fromkeys([ErrorAnswer, *(route.answer for route in ROUTES)])
-    bodies = dict.fromkeys(route.question for route in ROUTES if _has_body(route))
+    everything: tuple[AnalyticsRoute | DownloadRoute, ...] = (*ROUTES, *DOWNLOADS)
+    bodies = dict.fromkeys(route.question for route in everything if _has_body(route))
     models: list[tuple[type[BaseModel], JsonSchemaMode]] = [(answer, "serialization") for answer in answers]
     models.extend((body, "validation") for body in bodies)
     _, definitions = models_json_schema(
@@ -35,6 +39,8 @@ def openapi_document(version: str) -> Schema:
             # SmolHog's first SDK knows the routes under both names.
             again = {**operation, "operationId": f"api_{route.name}"}
             paths[f"/api/analytics/{route.path}"] = {route.method.lower(): again}
+    for download in DOWNLOADS:
+        paths.setdefault(f"/analytics/{download.path}", {})[download.method.lower()] = _operation(download)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -54,24 +60,37 @@ def openapi_document(version: str) -> Schema:
     }
 
 
-def _has_body(route: AnalyticsRoute) -> bool:
+def _has_body(route: AnalyticsRoute | DownloadRoute) -> bool:
     return route.method in {"POST", "PUT"}
 
 
-def _operation(route: AnalyticsRoute) -> Schema:
+def _operation(route: AnalyticsRoute | DownloadRoute) -> Schema:
     in_path = {name for name in route.question.model_fields if f"{{{name}}}" in route.path}
     operation: Schema = {
         "operationId": route.name,
         "summary": route.summary,
         "parameters": _parameters(route.question, in_path, in_query=not _has_body(route)),
         "responses": {
-            "200": _response(route.answer.__doc__ or "", route.answer),
+            "200": _file(route) if isinstance(route, DownloadRoute) else _json(route.answer),
             **{status: _response(meaning, ErrorAnswer) for status, meaning in _ERRORS.items()},
         },
     }
     if _has_body(route):
         operation["requestBody"] = {"required": True, **_content(route.question)}
+        operation["responses"]["413"] = _response("The body is larger than a question may be.", ErrorAnswer)
+    if isinstance(route, AnalyticsRoute) and route.shared:
+        # The token in the path is what opens it.
+        operation["security"] = []
     return operation
+
+
+def _json(answer: type[Answer]) -> Schema:
+    return _response(answer.__doc__ or "", answer)
+
+
+def _file(route: DownloadRoute) -> Schema:
+    schema = {"schema": {"type": "string", "format": "binary"}}
+    return {"description": "The file.", "content": dict.fromkeys(route.media_types, schema)}
 
 
 def _content(model: type[Parameters] | type[Answer]) -> Schema:

@@ -74,6 +74,21 @@ def parse_body(model: type[_P], body: bytes, in_path: Mapping[str, Any]) -> _P:
         InvalidParameter: it is no JSON object, or a field is unknown, malformed or out of range.
     """
     try:
+        return model.model_validate({**fields_of(body), **in_path})
+    except ValidationError as error:
+        raise _invalid(model, error.errors(include_url=False)[0]) from error
+
+
+def fields_of(body: bytes) -> dict[str, Any]:
+    """Read a JSON object whose texts and numbers can be stored.
+
+    Args:
+        body: JSON; an empty one counts as ``{}``.
+
+    Raises:
+        InvalidParameter: it is anything else.
+    """
+    try:
         fields = msgspec.json.decode(body or b"{}")
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidParameter(f"the body is not JSON: {error}") from error
@@ -82,20 +97,22 @@ def parse_body(model: type[_P], body: bytes, in_path: Mapping[str, Any]) -> _P:
     found = check_properties(fields, _BODY_LIMITS)
     if found is not None:
         raise InvalidParameter(found.message)
-    try:
-        return model.model_validate({**fields, **in_path})
-    except ValidationError as error:
-        raise _invalid(model, error.errors(include_url=False)[0]) from error
+    return fields
 
 
 def _invalid(model: type[Parameters], details: ErrorDetails) -> InvalidParameter:
-    field = ".".join(str(part) for part in details["loc"])
+    # Where a value may have several forms, the place names the form that it was taken for, in brackets.
+    field = ".".join(str(part) for part in details["loc"] if not str(part).startswith("("))
     if details["type"] == "extra_forbidden" and len(details["loc"]) > 1:
         return InvalidParameter(f"there is no field {field[:200]!r}", field=field[:200])
     if details["type"] == "extra_forbidden":
         names = sorted(info.alias or name for name, info in model.model_fields.items())
         known = f"it takes {', '.join(names)}" if names else "it takes none"
         return InvalidParameter(f"there is no parameter {field[:64]!r} here; {known}", field=field)
+    return InvalidParameter(_sentence(field, details), field=field or None)
+
+
+def _sentence(field: str, details: ErrorDetails) -> str:
     given = str(details["input"])[:64]
     context = details.get("ctx", {})
     match details["type"]:
@@ -114,5 +131,5 @@ def _invalid(model: type[Parameters], details: ErrorDetails) -> InvalidParameter
         case "too_long":
             message = f"{field} may stand at most {context['max_length']} times in one question"
         case _:
-            message = f"{field}: {details['msg']}"
-    return InvalidParameter(message, field=field)
+            message = f"{field}: {details['msg']}" if field else details["msg"]
+    return message

@@ -33,6 +33,7 @@ async def serve(
     limits: QueryLimits | None = None,
     keys_known: Callable[[], bool] = lambda: True,
     metrics_token: str | None = None,
+    gateway_port: int = 8400,
     guard: Guard | None = None,
     port_file: Path | None = None,
 ) -> None:
@@ -48,6 +49,7 @@ async def serve(
         limits: likewise.
         keys_known: likewise.
         metrics_token: likewise.
+        gateway_port: likewise.
         guard: bounds of the connections.
         port_file: gets the port once connections are taken.
 
@@ -62,6 +64,7 @@ async def serve(
         limits=limits,
         keys_known=keys_known,
         metrics_token=metrics_token,
+        gateway_port=gateway_port,
     )
     with _listen(host, port) as listener:
         bound: int = listener.getsockname()[1]

@@ -5,13 +5,14 @@ from typing import Annotated
 
 import typer
 
-from smolhog.options import DataOption, VerboseOption
+from smolhog.options import DataOption, OpenOption, VerboseOption
 from smolhog.settings_loading import load_settings
 from smolhog.terminal import OUT
 
 
 def up_command(
     *,
+    open_browser: OpenOption = False,
     data: DataOption = None,
     verbose: VerboseOption = False,
 ) -> None:
@@ -19,12 +20,13 @@ def up_command(
 
     PostgreSQL, ClickHouse and the event log come embedded, without Docker and without root; each is
     left out when a URL names a server: SMOLHOG_POSTGRES_URL, SMOLHOG_CLICKHOUSE_URL,
-    SMOLHOG_AMQP_URL. The first start makes a project and shows its two keys.
+    SMOLHOG_AMQP_URL. The first start makes a project and shows its two keys, and the address of the
+    dashboard, which opens with the read key.
     """
     # Here, so that --help need not load the drivers of every store.
     from smolhog.running import run_up  # noqa: PLC0415
 
-    asyncio.run(run_up(load_settings(data), verbose=verbose))
+    asyncio.run(run_up(load_settings(data), verbose=verbose, open_browser=open_browser))
 
 
 def demo_command(
@@ -33,17 +35,20 @@ def demo_command(
     seconds: Annotated[
         float | None, typer.Option(min=1, help="End after so long. [default: at Ctrl-C]", show_default=False)
     ] = None,
+    open_browser: OpenOption = False,
     data: DataOption = None,
     verbose: VerboseOption = False,
 ) -> None:
     """Watch simulated shoppers flow through the whole pipeline.
 
     Starts the stack unless `smolhog up` already runs on the folder, and sends the events to a
-    project of their own, named "demo".
+    project of their own, named "demo". Prints the address of the dashboard that shows them.
     """
     from smolhog.demo import run_demo  # noqa: PLC0415 - as in up_command
 
-    asyncio.run(run_demo(load_settings(data), rate=rate, seconds=seconds, verbose=verbose))
+    asyncio.run(
+        run_demo(load_settings(data), rate=rate, seconds=seconds, verbose=verbose, open_browser=open_browser)
+    )
 
 
 def migrate_command(

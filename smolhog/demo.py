@@ -16,8 +16,8 @@ from smolhog.running import running_stack
 from smolhog.settings import Settings
 from smolhog.stopping import StopSignals
 from smolhog.supervisor import StopRequested
-from smolhog.terminal import OUT, NoticePrinter
-from smolhog.urls import gateway_url, query_url
+from smolhog.terminal import OUT, NoticePrinter, open_page
+from smolhog.urls import dashboard_url, gateway_url, query_url
 from smolhog_client import Client, Unauthorized
 
 REFRESH_SECONDS = 0.5
@@ -31,7 +31,9 @@ CLOSE_SECONDS = 2.0
 SEED = 20
 
 
-async def run_demo(settings: Settings, *, rate: float, seconds: float | None, verbose: bool) -> None:
+async def run_demo(
+    settings: Settings, *, rate: float, seconds: float | None, verbose: bool, open_browser: bool = False
+) -> None:
     """Run the demo until Ctrl-C or for so many seconds.
 
     Args:
@@ -39,6 +41,7 @@ async def run_demo(settings: Settings, *, rate: float, seconds: float | None, ve
         rate: events a second.
         seconds: ``None`` means until Ctrl-C.
         verbose: show all output of the processes.
+        open_browser: show the dashboard as soon as it is there.
 
     Raises:
         SmolHogError: the stack cannot be started, or the one that runs does not answer.
@@ -49,14 +52,19 @@ async def run_demo(settings: Settings, *, rate: float, seconds: float | None, ve
             with StopSignals() as signals:
                 running = settings.model_copy(update={"data": make_folder(settings.data)})
                 keys = await asyncio.to_thread(demo_keys, running)
+                await _introduce(running, keys, open_browser=open_browser)
                 await _show(running, keys, signals, rate=rate, seconds=seconds)
         else:
-            await _run_with_stack(settings, rate=rate, seconds=seconds, verbose=verbose)
+            await _run_with_stack(
+                settings, rate=rate, seconds=seconds, verbose=verbose, open_browser=open_browser
+            )
     except StopRequested:
         OUT.print("Stopped while starting.")
 
 
-async def _run_with_stack(settings: Settings, *, rate: float, seconds: float | None, verbose: bool) -> None:
+async def _run_with_stack(
+    settings: Settings, *, rate: float, seconds: float | None, verbose: bool, open_browser: bool
+) -> None:
     made: list[ProjectKeys] = []
 
     def prepare(resolved: Settings) -> None:
@@ -65,8 +73,17 @@ async def _run_with_stack(settings: Settings, *, rate: float, seconds: float | N
     printer = NoticePrinter(OUT, verbose=verbose)
     OUT.print(f"SmolHog starts on {settings.data.absolute()}")
     async with running_stack(settings, printer, prepare, verbose=verbose) as (supervisor, resolved):
+        await _introduce(resolved, made[0], open_browser=open_browser)
         await _show(resolved, made[0], supervisor.signals, rate=rate, seconds=seconds)
         OUT.print("Stopping. `smolhog up` starts it again, without traffic and with what is stored.")
+
+
+async def _introduce(settings: Settings, keys: ProjectKeys, *, open_browser: bool) -> None:
+    """Say where the demo is to be seen. Its key is no secret: it opens simulated events only."""
+    page = dashboard_url(settings, keys.read_key)
+    OUT.print(f"Dashboard: {page}")
+    if open_browser:
+        await asyncio.to_thread(open_page, page)
 
 
 async def _show(

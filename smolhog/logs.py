@@ -7,7 +7,7 @@ import sys
 import structlog
 
 # A key keeps its kind; what a URL holds between user and host goes.
-_KEY = re.compile(r"sh_([wr])_[0-9A-Za-z]{8,}")
+_KEY = re.compile(r"sh_([wrs])_[0-9A-Za-z]{8,}")
 _PASSWORD = re.compile(r"(://[^\s:/@]*):[^\s/@]+@")
 
 

@@ -16,3 +16,6 @@ DataOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 VerboseOption = Annotated[bool, typer.Option("--verbose", help="Show all output of all processes.")]
+OpenOption = Annotated[
+    bool, typer.Option("--open", help="Open the dashboard in the browser when it is there.")
+]

@@ -1,6 +1,7 @@
 """How the command line talks to a person: notices of children, errors, and keys that are shown once."""
 
 import sys
+import webbrowser
 from contextlib import suppress
 
 from rich.console import Console
@@ -52,6 +53,12 @@ class NoticePrinter:
             )
             for line in notice.lines:
                 self._console.print(f"[dim]{'':>10} |   {escape(line)}[/]")
+
+
+def open_page(url: str) -> None:
+    """Show an address in the browser of whoever sits here; where there is none, say so."""
+    if not webbrowser.open(url):
+        OUT.print("There is no browser here; open the address on a machine that has one.")
 
 
 def print_error(error: SmolHogError) -> None:

@@ -17,3 +17,14 @@ def gateway_url(settings: Settings) -> str:
 def query_url(settings: Settings) -> str:
     """Return the address of the query API."""
     return _http(settings.query_host, settings.query_port)
+
+
+def dashboard_url(settings: Settings, read_key: str | None = None) -> str:
+    """Return the address of the dashboard.
+
+    Args:
+        settings: where the query API is, which serves it.
+        read_key: opens a project at once. After ``#``, it is never sent to a server or kept in a log of
+            one; the page takes it out of the address and remembers it.
+    """
+    return f"{query_url(settings)}/" + (f"#key={read_key}" if read_key is not None else "")

@@ -73,6 +73,14 @@ SELECT project_id, session_id, any(distinct_id), min(timestamp), max(timestamp),
     argMinState(event, timestamp), argMaxState(event, timestamp), uniqState(event_id)
 FROM events WHERE session_id != '' AND {_WHICH} AND {_TIMES} GROUP BY project_id, session_id
 """,
+    f"""
+INSERT INTO people_feed (project_id, event_id, event, distinct_id, timestamp, properties)
+SELECT project_id, event_id, event, distinct_id, timestamp, properties
+FROM events
+WHERE (event IN ('$identify', '$create_alias', '$merge_dangerously', '$groupidentify')
+        OR multiSearchAny(properties, ['"$set', '"$unset"', '\\\\u0024']))
+    AND {_WHICH} AND {_TIMES}
+""",
 )
 # Rows of other logs, and those of segments that opened before the control message of this rebuild.
 _OLD = f"""
@@ -163,7 +171,7 @@ def read_event_ids(client: Client, hour: HourRange, project_id: int | None) -> s
 
 
 def derive_from_columnar(client: Client, chunk: HourRange, project_id: int | None) -> None:
-    """Count distinct users and sessions of a time from the columnar copy; adds to what is there."""
+    """Derive distinct users, sessions and what is known of people from the events of a time; adds to what is there."""
     for statement in _DERIVED:
         client.command(statement, parameters=_range(chunk, project_id), settings=INSERT_SETTINGS)
 

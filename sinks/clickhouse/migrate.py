@@ -13,6 +13,8 @@ CREATE TABLE IF NOT EXISTS schema_migrations (
 ) ENGINE = MergeTree ORDER BY name
 """
 _TABLE_EXISTS = 57
+# A migration may have to look at every event that is stored.
+_STATEMENT_SECONDS = 6 * 3600
 
 
 def migrate_clickhouse(url: str) -> list[str]:
@@ -33,7 +35,7 @@ def migrate_clickhouse(url: str) -> list[str]:
     database = connection_arguments(url)["database"]
     with connect(url, database="default") as client:
         client.command("CREATE DATABASE IF NOT EXISTS {name:Identifier}", parameters={"name": database})
-    with connect(url) as client:
+    with connect(url, timeout_seconds=_STATEMENT_SECONDS) as client:
         client.command(_CREATE)
         todo = pending(migrations, _applied(client), "ClickHouse")
         for migration in todo:

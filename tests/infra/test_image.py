@@ -18,6 +18,9 @@ INSTRUCTIONS = {
 PACKAGES = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
 
 
+PAGE = ROOT / "query_api" / "dashboard"
+
+
 def instructions() -> Iterator[tuple[str, str]]:
     """Yield word and rest of each instruction of the Dockerfile."""
     text = re.sub(r"^\s*#.*\n", "", (INFRA / "Dockerfile").read_text(), flags=re.MULTILINE)
@@ -77,9 +80,14 @@ def test_the_wheel_has_all_packages_and_their_data(wheel: zipfile.ZipFile) -> No
     for package in PACKAGES["packages"]:
         folder = ROOT / package
         for file in folder.rglob("*"):
-            if file.is_file() and file.suffix != ".pyc":
+            # Of the page, only what was built from it is installed.
+            source = PAGE in file.parents and PAGE / "dist" not in file.parents
+            if file.is_file() and file.suffix != ".pyc" and not source:
                 assert f"{folder.name}/{file.relative_to(folder).as_posix()}" in inside
     assert not any(name.startswith(("tests/", "benchmarks/", "infra/")) for name in inside)
+    page = {name for name in inside if name.startswith("query_api/dashboard/")}
+    assert "query_api/dashboard/dist/index.html" in page
+    assert all(name.startswith("query_api/dashboard/dist/") for name in page)
     assert sum(name.endswith(".sql") for name in inside) >= 5
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import httpx
+import psycopg
 import pytest
 
 from projects.keys import Key, KeyKind
@@ -44,10 +45,12 @@ class Stores:
 
 @pytest.fixture(scope="module")
 def stores(clickhouse_server: ClickHouseServer, postgres_server: PostgresServer) -> Iterator[Stores]:
-    """Fresh stores for a module, migrated."""
+    """Fresh stores for a module, migrated, with projects 1 and 2."""
     with clickhouse_server.database() as database, postgres_server.database() as postgres:
         url = f"{clickhouse_server.url}/{database}"
         migrate_stores(postgres, url)
+        with psycopg.connect(postgres) as connection:
+            connection.execute("INSERT INTO projects (name) VALUES ('ours'), ('theirs')")
         yield Stores(url, postgres)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from query_api.columns import QueryLimits
 from query_api.models import ErrorAnswer
+from query_api.routes import ROUTES
 from tests.query_api.conftest import READ_ONE, WRITE_ONE, Opening, Stores
 from tests.query_api.stored import Stored, write
 
@@ -257,7 +258,9 @@ async def test_metrics_count_questions_and_refusals(api: httpx.AsyncClient) -> N
 async def test_openapi_describes_every_question(api: httpx.AsyncClient) -> None:
     """The document has each route, its parameters with their limits, its answer, and every reference resolves."""
     document = (await api.get("/openapi.json")).json()
-    assert set(document["paths"]) == set(QUESTIONS)
+    described = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
+    first = {("GET", path) for path in QUESTIONS}
+    assert described >= first | {(route.method, f"/analytics/{route.path}") for route in ROUTES}
     trends = document["paths"]["/analytics/trends"]["get"]
     parameters = {parameter["name"]: parameter for parameter in trends["parameters"]}
     assert {"event", "from", "to", "timezone", "interval", "measure", "breakdown", "breakdown_limit"} == set(
@@ -265,7 +268,7 @@ async def test_openapi_describes_every_question(api: httpx.AsyncClient) -> None:
     )
     assert parameters["interval"]["schema"]["enum"] == ["minute", "hour", "day"]
     assert all(parameter["description"] for parameter in parameters.values())
-    for operation in (path["get"] for path in document["paths"].values()):
+    for operation in (operation for path in document["paths"].values() for operation in path.values()):
         assert {"200", "400", "401", "403", "422", "503"} <= set(operation["responses"])
     for reference in _references(document):
         found: Any = document

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from query_api.buckets import Buckets, Interval, buckets_of
+from query_api.buckets import Buckets, Interval, bounds_before, buckets_of
 
 ZONES = [
     "UTC",
@@ -22,6 +22,22 @@ ZONES = [
     "Asia/Tehran",
     "Pacific/Chatham",
 ]
+SPANS = {
+    Interval.MONTH: 400 * 86400,
+    Interval.WEEK: 200 * 86400,
+    Interval.DAY: 30 * 86400,
+    Interval.HOUR: 2 * 86400,
+    Interval.MINUTE: 3 * 3600,
+}
+"""Longest range to try, in seconds."""
+KEPT = {
+    Interval.MONTH: "%Y-%m",
+    Interval.WEEK: "%G-%V",
+    Interval.DAY: "%Y-%m-%d",
+    Interval.HOUR: "%Y-%m-%dT%H",
+    Interval.MINUTE: "%Y-%m-%dT%H:%M",
+}
+"""What of the wall clock names a bucket."""
 
 
 def day_lengths(first: str, last: str, zone: str) -> list[float]:
@@ -89,11 +105,10 @@ def test_a_range_is_widened_to_whole_buckets() -> None:
 @pytest.mark.parametrize("interval", list(Interval))
 @given(data=st.data())
 def test_every_instant_is_in_the_bucket_of_its_wall_clock(interval: Interval, data: st.DataObject) -> None:
-    """Whatever the zone and the year, an instant's bucket has its local day, hour or minute."""
+    """Whatever the zone and the year, an instant's bucket has its local month, week, day, hour or minute."""
     zone = ZoneInfo(data.draw(st.sampled_from(ZONES)))
     start = datetime.fromtimestamp(data.draw(st.integers(946_684_800, 2_000_000_000)), UTC)
-    span = {Interval.DAY: 30 * 86400, Interval.HOUR: 2 * 86400, Interval.MINUTE: 3 * 3600}[interval]
-    end = start + timedelta(seconds=data.draw(st.integers(1, span)))
+    end = start + timedelta(seconds=data.draw(st.integers(1, SPANS[interval])))
     buckets = buckets_of(start, end, interval, zone)
     assert buckets.start <= start.timestamp()
     assert buckets.end >= end.timestamp()
@@ -106,7 +121,35 @@ def test_every_instant_is_in_the_bucket_of_its_wall_clock(interval: Interval, da
     assert run.start + (at - run.start) // run.step * run.step == bucket
 
     local, opened = instant.astimezone(zone), datetime.fromtimestamp(bucket, zone)
-    kept = {Interval.DAY: "%Y-%m-%d", Interval.HOUR: "%Y-%m-%dT%H", Interval.MINUTE: "%Y-%m-%dT%H:%M"}
     # Cairo and Havana repeat an hour around midnight; there the later hour belongs to the day before.
-    if not (interval is Interval.DAY and local.fold):
-        assert local.strftime(kept[interval]) == opened.strftime(kept[interval])
+    if not (interval in (Interval.DAY, Interval.WEEK, Interval.MONTH) and local.fold):
+        assert local.strftime(KEPT[interval]) == opened.strftime(KEPT[interval])
+
+
+@pytest.mark.parametrize("interval", list(Interval))
+@given(data=st.data())
+def test_as_many_buckets_before_end_where_these_begin(interval: Interval, data: st.DataObject) -> None:
+    """They are the buckets that a longer range would have had."""
+    zone = ZoneInfo(data.draw(st.sampled_from(ZONES)))
+    start = datetime.fromtimestamp(data.draw(st.integers(946_684_800, 2_000_000_000)), UTC)
+    buckets = buckets_of(start, start + timedelta(seconds=1), interval, zone)
+    count = data.draw(st.integers(1, 30))
+    bounds = bounds_before(buckets.start, count, interval, zone)
+    assert len(bounds) == count + 1
+    assert bounds[-1] == buckets.start
+    longer = buckets_of(
+        datetime.fromtimestamp(bounds[0], UTC), datetime.fromtimestamp(bounds[-1], UTC), interval, zone
+    )
+    assert longer.bounds == bounds
+
+
+def test_weeks_begin_on_monday_and_months_on_their_first() -> None:
+    """Also where the year changes within the week."""
+    start, end = datetime(2026, 12, 30, tzinfo=UTC), datetime(2027, 1, 5, tzinfo=UTC)
+    assert [label[:10] for label in labels(buckets_of(start, end, Interval.WEEK, UTC))] == [
+        "2026-12-28",
+        "2027-01-04",
+    ]
+    months = buckets_of(start, end, Interval.MONTH, UTC)
+    assert [label[:10] for label in labels(months)] == ["2026-12-01", "2027-01-01"]
+    assert months.label(months.end)[:10] == "2027-02-01"

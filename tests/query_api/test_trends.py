@@ -10,10 +10,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from query_api.analyses import trend_numbers
+from query_api.buckets import Interval, buckets_of
 from query_api.columns import Columns, QueryLimits
 from query_api.models import TrendsAnswer
-from query_api.plan import Measure, Source
-from query_api.sql import TRENDS
+from query_api.people.cohort_lookup import Cohorts
+from query_api.plan import Plan, Source
+from query_api.questions.bindings import Bindings
+from query_api.questions.scope import Scope
+from query_api.questions.selectors import Breakdown, Selector
 from tests.query_api import oracle
 from tests.query_api.conftest import READ_TWO, Opening, Stores
 from tests.query_api.stored import Stored, counted, write
@@ -138,6 +143,13 @@ async def test_all_events_are_one_series_and_named_ones_one_each(api: httpx.Asyn
     ]
 
 
+async def test_names_that_no_event_can_have_count_nothing(api: httpx.AsyncClient) -> None:
+    """Neither the empty one nor one that is too long is a mistake."""
+    for breakdown in ({}, {"breakdown": "plan"}, {"measure": "users"}):
+        answer = await ask(api, event=["", "x" * 300], from_="2026-10-24", to="2026-10-26", **breakdown)
+        assert sum(series["total"] for series in answer["series"]) == 0
+
+
 @pytest.mark.parametrize("zone", ZONES)
 @pytest.mark.parametrize("named", [True, False])
 async def test_distinct_users_are_a_union_per_bucket(
@@ -203,34 +215,31 @@ async def test_breakdown_splits_by_the_most_frequent_values(
 
 @pytest.mark.parametrize("breakdown", [None, "$browser", "plan", "long"])
 @pytest.mark.parametrize("named", [True, False])
-async def test_rollup_and_columnar_copy_agree(stores: Stores, breakdown: str | None, *, named: bool) -> None:
+async def test_rollup_and_columnar_copy_agree(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch, breakdown: str | None, *, named: bool
+) -> None:
     """The same question by rollup_hour, rollup_minute and events has the same answer."""
-    from query_api.buckets import Interval, buckets_of
-    from query_api.models import TrendsParameters
-    from query_api.trend_rows import TrendRow, lines_of
-    from query_api.trends import _bound
-
     zone = ZoneInfo("Europe/Berlin")
-    asked = TrendsParameters(
-        event=("page", "buy") if named else (),
-        breakdown=breakdown,
-        breakdown_limit=3,
+    start, end = datetime(2026, 3, 27, tzinfo=zone), datetime(2026, 11, 2, tzinfo=zone)
+    shared = trend_numbers.Shared(
+        buckets_of(start, end, Interval.DAY, zone),
+        breakdown=None if breakdown is None else Breakdown(property=breakdown, limit=3),
     )
-    buckets = buckets_of(
-        datetime(2026, 3, 27, tzinfo=zone), datetime(2026, 11, 2, tzinfo=zone), Interval.DAY, zone
-    )
+    wanted = [trend_numbers.Wanted(Selector(event=name)) for name in (["page", "buy"] if named else [None])]
+    scope = Scope(Bindings(project_id=1), linked=False, cohorts=Cohorts({}, linked=False, now=MARCH))
     columns = Columns(stores.clickhouse_url, QueryLimits())
+    answers = []
     try:
-        answers = []
         for source in (Source.ROLLUP_HOUR, Source.ROLLUP_MINUTE, Source.EVENTS):
-            statement = TRENDS[source, Measure.EVENTS, breakdown is not None, named]
-            rows = await columns.rows(statement, _bound(1, asked, buckets), TrendRow)
-            names = ["page", "buy"] if named else [""]
-            answers.append(lines_of(rows, buckets.starts, names, breakdown=breakdown is not None))
+            plan = Plan(source)
+            monkeypatch.setattr(trend_numbers, "plan_trends", lambda *_, plan=plan, **__: plan)
+            numbers = await trend_numbers.read_numbers(columns, scope, shared, wanted)
+            assert {one.plan for one in numbers} == {plan}
+            answers.append([one.lines for one in numbers])
     finally:
         columns.close()
     assert answers[0] == answers[1] == answers[2]
-    assert sum(line.total for line in answers[0]) > 0
+    assert sum(line.total or 0 for lines in answers[0] for line in lines) > 0
 
 
 async def test_the_other_project_sees_its_own_events_only(api: httpx.AsyncClient) -> None:
@@ -290,7 +299,7 @@ async def test_a_breakdown_too_costly_to_be_exact_is_approximate_and_says_so(
     events = [Stored(1, "rare", "u", day, {"word": f"w{number}"}) for number in range(10)]
     write(stores.clickhouse_url, events, guard=3, seed=7)
     endless = "SELECT '', 'total', '', 0, count() FROM numbers(1000000000000) WHERE NOT ignore(number)"
-    monkeypatch.setitem(TRENDS, (Source.EVENTS, Measure.EVENTS, True, True), endless)
+    monkeypatch.setattr(trend_numbers, "numbers_from_events", lambda *_, **__: endless)
     async with open_api(stores, limits=QueryLimits(seconds=1)) as api:
         answer = await ask(
             api, event="rare", from_="2025-08-01", to="2025-08-01", interval="day", breakdown="word"

@@ -1,13 +1,18 @@
 """What can be asked of the query API, taken from its own description: parameters, and values that fit them."""
 
+import re
+from copy import deepcopy
 from typing import Any
 
 from hypothesis import strategies as st
 
 from query_api.openapi import openapi_document
+from query_api.routes import ROUTES
 from tests.security.routes import QUESTIONS
 
 DOCUMENT = openapi_document("0")
+BY_ADDRESS = {re.sub(r"\{[^}]*\}", "1", path): operations for path, operations in DOCUMENT["paths"].items()}
+"""Operations by address, as tests/security/routes.py writes it."""
 HOSTILE = [
     "'",
     "''",
@@ -37,7 +42,7 @@ HOSTILE = [
 
 def parameters_of(path: str) -> list[dict[str, Any]]:
     """Return the described parameters of a route. Every question has to be described."""
-    described: list[dict[str, Any]] = DOCUMENT["paths"][path]["get"]["parameters"]
+    described: list[dict[str, Any]] = BY_ADDRESS[path]["get"]["parameters"]
     return [parameter for parameter in described if parameter["in"] == "query"]
 
 
@@ -70,3 +75,44 @@ def questions(*more: str) -> st.SearchStrategy[tuple[str, list[tuple[str, str]]]
         return st.tuples(st.just(path), chosen)
 
     return st.sampled_from([address.path for address in QUESTIONS]).flatmap(of)
+
+
+BODIES = [
+    (f"/analytics/{route.path}", example)
+    for route in ROUTES
+    if route.method == "POST" and "{" not in route.path
+    for example in route.question.model_json_schema().get("examples", [])
+]
+"""Questions in bodies that the models give as examples."""
+
+
+def bodies(*texts: str) -> st.SearchStrategy[tuple[str, dict[str, Any]]]:
+    """Draw a question in a body, with ``texts`` in some of the places where it has a text."""
+
+    def of(question: tuple[str, dict[str, Any]]) -> st.SearchStrategy[tuple[str, dict[str, Any]]]:
+        path, example = question
+        places = list(_texts_of(example))
+        changes = st.lists(st.tuples(st.sampled_from(places), st.sampled_from(texts)), min_size=1, max_size=3)
+        return changes.map(lambda drawn: (path, _changed(example, drawn)))
+
+    return st.sampled_from(BODIES).flatmap(of)
+
+
+_Place = tuple[str | int, ...]
+
+
+def _texts_of(node: Any, place: _Place = ()) -> list[_Place]:
+    if isinstance(node, str):
+        return [place]
+    inner = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    return [found for name, value in inner for found in _texts_of(value, (*place, name))]
+
+
+def _changed(example: dict[str, Any], changes: list[tuple[_Place, str]]) -> dict[str, Any]:
+    changed = deepcopy(example)
+    for place, text in changes:
+        node: Any = changed
+        for step in place[:-1]:
+            node = node[step]
+        node[place[-1]] = text
+    return changed

@@ -13,6 +13,8 @@ from tests.ingest_gateway.running import HeldLog, Ring
 
 OPEN = {"/health/live", "/health/ready"}
 """What anybody may ask."""
+SHARED = ("/analytics/shared/",)
+"""What whoever has the token in the address may ask; tests/query_api/saved/test_dashboards.py looks at it."""
 OPERATORS = {"/metrics", "/openapi.json"}
 """What this machine may ask, or the metrics token."""
 
@@ -55,5 +57,14 @@ def addresses(server: str, app: Starlette) -> list[Address]:
 
 
 ALL = [*addresses("gateway", gateway_app()), *addresses("query API", query_app())]
-GUARDED = [address for address in ALL if address.path not in OPEN | OPERATORS]
-QUESTIONS = [address for address in GUARDED if address.server == "query API" and address.method == "GET"]
+GUARDED = [
+    address for address in ALL if address.path not in OPEN | OPERATORS and not address.path.startswith(SHARED)
+]
+QUESTIONS = [
+    address
+    for address in GUARDED
+    if address.server == "query API"
+    and address.method == "GET"
+    and address.path.startswith(("/analytics/", "/api/analytics/"))
+]
+"""What is asked by URL alone."""

@@ -58,6 +58,11 @@ def test_up(tmp_path: Path) -> None:
             assert 'The project "default" was made' in output
             assert "sh_w_" not in output
             assert not (data / "demo-keys.json").exists()
+            # The dashboard's address is, and the page is there; it may not have been built yet.
+            page = f"http://127.0.0.1:{settings['SMOLHOG_QUERY_PORT']}/"
+            assert f"Dashboard: {page}\n" in output
+            shown = http_get("127.0.0.1", int(settings["SMOLHOG_QUERY_PORT"]), "/")
+            assert b"SmolHog" in shown.body
 
             checks = json.loads(run_smolhog(tmp_path, "doctor", "--json", settings=settings).stdout)
             assert {check["status"] for check in checks if check["part"] != "disk"} == {"ok"}
@@ -110,6 +115,8 @@ def test_demo_alone_and_after_a_kill(tmp_path: Path) -> None:
         file = data / "demo-keys.json"
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         keys = json.loads(file.read_text())
+        page = f"http://127.0.0.1:{settings['SMOLHOG_QUERY_PORT']}/#key={keys['read_key']}"
+        assert f"Dashboard: {page}\n" in first.stdout
 
         with started(tmp_path, "up", settings=settings, until="Ready.") as (process, _):
             assert stats(settings, keys["read_key"]) == acknowledged

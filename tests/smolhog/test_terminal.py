@@ -1,11 +1,13 @@
 """How notices look."""
 
+import webbrowser
 from io import StringIO
 
+import pytest
 from rich.console import Console
 
 from smolhog.child import Notice, NoticeKind
-from smolhog.terminal import NoticePrinter
+from smolhog.terminal import NoticePrinter, open_page
 
 
 def shown(notice: Notice, *, verbose: bool = False) -> str:
@@ -33,6 +35,22 @@ def test_a_terminal_that_is_gone_is_no_obstacle() -> None:
     """The children are stopped in order even when nobody can be told."""
     printer = NoticePrinter(Console(file=_Closed(), width=120), verbose=False)
     printer(Notice(NoticeKind.STOPPED, "gateway", "stopped"))
+
+
+def test_a_machine_without_a_browser_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--open` on a server is a mistake that does no harm."""
+    opened: list[str] = []
+
+    def refuse(url: str) -> bool:
+        opened.append(url)
+        return False
+
+    monkeypatch.setattr(webbrowser, "open", refuse)
+    open_page("http://127.0.0.1:8401/")
+    assert opened == ["http://127.0.0.1:8401/"]
+    assert "no browser here" in capsys.readouterr().out
 
 
 class _Closed(StringIO):

@@ -1,0 +1,92 @@
+"""Where a property is found, and its value as SQL: as text, as a number, and whether it is there at all. Pure.
+
+The expressions stand in a scope with the columns of :func:`query_api.questions.events_relation.events_relation`.
+"""
+
+from dataclasses import dataclass
+
+from query_api.questions.bindings import Bindings
+
+FIELDS = {"$event": "event", "$distinct_id": "distinct_id", "$session_id": "session_id", "$source": "source"}
+"""What an event has besides properties, by the name that questions use."""
+
+_NUMERIC_TEXT = r"'^[-+]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][-+]?[0-9]+)?$'"
+# The longest text of a sent property that the rollups have a cell for; all that enrichment adds has one.
+VALUE_CHARACTERS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """A property of something, as SQL expressions.
+
+    Attributes:
+        text: String. Numbers and booleans as JSON writes them, lists and objects as JSON; without meaning
+            where the property is not there.
+        number: Nullable(Float64): of numbers, and of texts that are one.
+        present: whether it is there, and not null.
+        label: Nullable(String): what a breakdown tells apart; see :func:`event_attribute`.
+        raw: String: its JSON, empty where it is not there; None where the property is none of JSON.
+    """
+
+    text: str
+    number: str
+    present: str
+    label: str
+    raw: str | None = None
+
+
+def event_attribute(name: str, bindings: Bindings) -> Attribute:
+    """Return a property of an event: a field of it, else as it was sent, else from the context.
+
+    A breakdown tells booleans and texts apart, sent ones of up to 100 characters: what the rollups have
+    cells for, so that both ways of counting give the same numbers.
+    """
+    if name in FIELDS:
+        return _field(FIELDS[name])
+    key, sent = bindings.text(name), bindings.alias()
+    json = _Json(
+        f"if((JSONExtractRaw(properties, {key}) AS {sent}) = '', JSONExtractRaw(context, {key}), {sent})",
+        bindings,
+    )
+    short = f"({sent} = '' OR lengthUTF8({json.text_again}) <= {VALUE_CHARACTERS})"
+    label = (
+        f"multiIf({json.raw} IN ('true', 'false'), {json.again}, "
+        f"startsWith({json.again}, '\"') AND {short}, {json.text_again}, NULL)"
+    )
+    return Attribute(json.text, json.number, json.present, label, json.raw)
+
+
+def json_attribute(expression: str, bindings: Bindings) -> Attribute:
+    """Return a property whose JSON text is an expression, which is empty where there is none.
+
+    A breakdown tells texts, numbers and booleans apart.
+    """
+    json = _Json(expression, bindings)
+    scalar = f"{json.raw} NOT IN ('', 'null') AND substring({json.again}, 1, 1) NOT IN ('[', '{{')"
+    return Attribute(json.text, json.number, json.present, f"if({scalar}, {json.text_again}, NULL)", json.raw)
+
+
+class _Json:
+    """Expressions of a JSON text.
+
+    Each names what it says twice, so that statements stay short and the store looks into the JSON once.
+    ``again`` and ``text_again`` stand where ``raw`` was said before.
+    """
+
+    def __init__(self, expression: str, bindings: Bindings) -> None:
+        self.again = bindings.alias()
+        self.raw = f"({expression} AS {self.again})"
+        self.text_again = f"if(startsWith({self.again}, '\"'), JSONExtractString({self.again}), {self.again})"
+        self.text = f"if(startsWith({self.raw}, '\"'), JSONExtractString({self.again}), {self.again})"
+        self.present = f"{self.raw} NOT IN ('', 'null')"
+        name = bindings.alias()
+        text = f"(JSONExtractString({self.again}) AS {name})"
+        numeric_text = f"if(match({text}, {_NUMERIC_TEXT}), toFloat64OrNull({name}), NULL)"
+        self.number = f"if(startsWith({self.raw}, '\"'), {numeric_text}, toFloat64OrNull({self.again}))"
+
+
+def _field(column: str) -> Attribute:
+    # The text is the bare column, by which the primary key is searched.
+    plain = f"toString({column})"
+    number = f"if(match({plain}, {_NUMERIC_TEXT}), toFloat64OrNull({plain}), NULL)"
+    return Attribute(column, number, f"{column} != ''", f"nullIf({plain}, '')")

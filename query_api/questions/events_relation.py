@@ -1,0 +1,86 @@
+"""The relation that analyses read: a project's events of a range, each with the person that it belongs to."""
+
+from query_api.people.relations import person_values
+from query_api.questions.attributes import event_attribute, json_attribute
+from query_api.questions.bindings import SqlPart
+from query_api.questions.filter_sql import TRUE, session_attribute
+from query_api.questions.filters import Of
+from query_api.questions.people_sql import LINKED_PEOPLE, SESSIONS
+from query_api.questions.scope import Scope
+from query_api.questions.selectors import Breakdown
+
+COLUMNS = (
+    "event",
+    "distinct_id",
+    "timestamp",
+    "session_id",
+    "properties",
+    "context",
+    "source",
+    "event_id",
+    "received_at",
+)
+"""Of the relation, besides ``person`` and ``breakdown``."""
+
+
+def events_relation(
+    scope: Scope,
+    start_micros: int,
+    end_micros: int,
+    *,
+    once: bool,
+    where: SqlPart | None = None,
+    breakdown: Breakdown | None = None,
+) -> str:
+    """Return a subquery, in brackets, of the events that happened in [start, end).
+
+    It has the columns of :data:`COLUMNS` and ``person`` (String), the person's id: of a linked distinct id
+    what table ``people`` says, of every other the distinct id itself. Only the columns that the statement around it
+    uses are read.
+
+    Args:
+        scope: of the statement.
+        start_micros: since 1970-01-01 UTC.
+        end_micros: likewise.
+        once: a row that arrived twice counts once (``FINAL``). Without it the relation is much cheaper, and right
+            for what does not change when a row comes twice: distinct people, first and last times, sets.
+        where: a condition on these same columns, as filter_sql and selectors make it.
+        breakdown: adds the column ``breakdown``, Nullable(String): the value of this property.
+    """
+    start, end = scope.bindings.whole(start_micros), scope.bindings.whole(end_micros)
+    columns = ", ".join(COLUMNS)
+    person, people = "distinct_id", ""
+    if scope.linked:
+        people = f" LEFT ANY JOIN {LINKED_PEOPLE} AS linked ON linked.distinct_id = events.distinct_id"
+        columns = ", ".join(f"events.{name} AS {name}" for name in COLUMNS)
+        person = "if(linked.person_id = '', events.distinct_id, linked.person_id)"
+    relation = f"""(
+    SELECT {columns}, {person} AS person
+    FROM events{" FINAL" if once else ""}{people}
+    WHERE project_id = {{project_id:UInt32}}
+        AND timestamp >= fromUnixTimestamp64Micro({start}, 'UTC')
+        AND timestamp < fromUnixTimestamp64Micro({end}, 'UTC')
+)"""
+    condition = where.text if where is not None else TRUE
+    if condition != TRUE:
+        relation = f"(SELECT * FROM {relation} WHERE {condition})"
+    return relation if breakdown is None else _with_breakdown(relation, breakdown, scope)
+
+
+def _with_breakdown(relation: str, breakdown: Breakdown, scope: Scope) -> str:
+    if breakdown.of is Of.EVENT:
+        label = event_attribute(breakdown.property, scope.bindings).label
+        return f"(SELECT *, {label} AS breakdown FROM {relation})"
+    if breakdown.of is Of.PERSON:
+        label = json_attribute("value", scope.bindings).label
+        only = scope.bindings.texts([breakdown.property])
+        values = f"(SELECT person, {label} AS breakdown FROM {person_values(linked=scope.linked, only=only)})"
+        key = "person"
+    else:
+        label = session_attribute(breakdown.property).label
+        values = f"(SELECT session_id, {label} AS breakdown FROM {SESSIONS})"
+        key = "session_id"
+    return f"""(
+    SELECT found.*, known.breakdown AS breakdown
+    FROM {relation} AS found LEFT ANY JOIN {values} AS known ON known.{key} = found.{key}
+)"""

@@ -8,11 +8,14 @@ from starlette.routing import Route, WebSocketRoute
 
 import ingest_gateway.app
 import query_api.app
+import query_api.page
 from schemas.limits import Limits
 from tests.ingest_gateway.running import HeldLog, Ring
 
 OPEN = {"/health/live", "/health/ready"}
 """What anybody may ask."""
+PAGE = {re.sub(r"\{[^}]*\}", "1", route.path) for route in query_api.page.page_routes()}
+"""The dashboard page: the same files for everybody, and nobody's data."""
 SHARED = ("/analytics/shared/",)
 """What whoever has the token in the address may ask; tests/query_api/saved/test_dashboards.py looks at it."""
 OPERATORS = {"/metrics", "/openapi.json"}
@@ -58,7 +61,11 @@ def addresses(server: str, app: Starlette) -> list[Address]:
 
 ALL = [*addresses("gateway", gateway_app()), *addresses("query API", query_app())]
 GUARDED = [
-    address for address in ALL if address.path not in OPEN | OPERATORS and not address.path.startswith(SHARED)
+    address
+    for address in ALL
+    if address.path not in OPEN | OPERATORS
+    and not address.path.startswith(SHARED)
+    and not (address.server == "query API" and address.path in PAGE)
 ]
 QUESTIONS = [
     address

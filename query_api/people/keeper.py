@@ -15,7 +15,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from urllib3.exceptions import HTTPError
 
-from query_api.new_parts import ACTIVE_PARTS, Part, SeenBlocks
+from query_api.new_parts import ACTIVE_PARTS, Part, SeenBlocks, still_listed
 from query_api.people.components import Link, Person, people_of
 from sinks.clickhouse.connect import connect
 
@@ -109,16 +109,16 @@ class PeopleKeeper:
     def _catch_up(self) -> int:
         client = self._connected()
         seen = SeenBlocks() if self._seen is None else self._seen
-        listed = client.query(ACTIVE_PARTS, parameters={"table": "identity_links"}).result_rows
-        new = seen.unseen(Part(*row) for row in listed)
+        new = seen.unseen(_listed(client))
         written = 0
         if new:
             asked = (_UNSETTLED, {}) if self._seen is None else (_NEW, {"parts": [part.name for part in new]})
             touched: dict[int, set[str]] = {}
             for project_id, distinct_id in client.query(asked[0], parameters=asked[1]).result_rows:
                 touched.setdefault(project_id, set()).add(distinct_id)
+            listed_after = _listed(client)
             written = sum(self._settle(client, project_id, ids) for project_id, ids in touched.items())
-            seen.add(new)
+            seen.add(still_listed(new, listed_after))
         self._seen = seen
         return written
 
@@ -136,6 +136,11 @@ class PeopleKeeper:
         if self._client is None:
             self._client = connect(self._url, timeout_seconds=_TIMEOUT_SECONDS)
         return self._client
+
+
+def _listed(client: Client) -> list[Part]:
+    rows = client.query(ACTIVE_PARTS, parameters={"table": "identity_links"}).result_rows
+    return [Part(*row) for row in rows]
 
 
 def _links_around(client: Client, project_id: int, ids: Iterable[str]) -> set[Link]:

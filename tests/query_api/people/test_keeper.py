@@ -5,9 +5,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
+from clickhouse_connect.driver.client import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from query_api.new_parts import Part
+from query_api.people import keeper as keeper_module
 from query_api.people.keeper import PeopleKeeper
 from sinks.clickhouse.connect import connect
 from tests.query_api.conftest import Stores
@@ -165,3 +168,29 @@ def test_many_ids_of_one_person(stores: Stores, new_keeper: Callable[[], PeopleK
     store(stores.clickhouse_url, chain, star)
     assert new_keeper().catch_up() == 5_031
     assert set(people_in(stores, 9).values()) == {"c00000"}
+
+
+def test_links_that_are_merged_while_the_keeper_looks_are_not_missed(
+    stores: Stores, new_keeper: Callable[[], PeopleKeeper], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A part may be gone between being listed and being read: what it held is found where it went."""
+    project_id = next(_fresh_project)
+    keeper = new_keeper()
+    keeper.catch_up()
+    first = [replace(identify("u1", "a1"), project_id=project_id, number=1)]
+    second = [replace(identify("u2", "a2"), project_id=project_id, number=2)]
+    store(stores.clickhouse_url, first)
+    store(stores.clickhouse_url, second)
+    listed = keeper_module._listed
+    merged = iter([optimize])
+
+    def list_and_merge(client: Client) -> list[Part]:
+        parts = listed(client)
+        for merge in merged:
+            merge(stores)
+        return parts
+
+    monkeypatch.setattr(keeper_module, "_listed", list_and_merge)
+    keeper.catch_up()
+    keeper.catch_up()
+    assert people_in(stores, project_id) == people_by_force(first + second)

@@ -38,6 +38,7 @@ from query_api.rooms import Rooms
 from query_api.routes import ROUTES
 from query_api.traces import QuestionTraces
 from smolhog.metrics import QUERIES_REFUSED, QUERY_SECONDS
+from smolhog.process_watch import ProcessWatch
 
 # Nobody reads this status; it is nginx's for the same.
 _CLIENT_CLOSED_REQUEST = 499
@@ -59,6 +60,7 @@ def create_app(
     metrics_token: str | None = None,
     gateway_port: int = 8400,
     now: Callable[[], datetime] = _utc_now,
+    watch: ProcessWatch | None = None,
 ) -> Starlette:
     """Build the application. It connects to the stores when it is asked, so they may be away now.
 
@@ -72,6 +74,7 @@ def create_app(
         metrics_token: opens ``/metrics`` and ``/openapi.json`` to other machines.
         gateway_port: of the gateway, for the examples that the page shows.
         now: the clock, aware.
+        watch: sees the other processes, if they are on this machine.
     """
     rooms = Rooms(
         columns=Columns(clickhouse_url, limits or QueryLimits()),
@@ -79,6 +82,7 @@ def create_app(
         keys=keys,
         keys_known=keys_known,
         now=now,
+        watch=watch or ProcessWatch([]),
     )
 
     @asynccontextmanager

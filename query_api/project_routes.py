@@ -1,13 +1,6 @@
 """The addresses of what is about the project as a whole: whose it is, the pipeline, SQL, files."""
 
-from query_api.about import (
-    MeAnswer,
-    MeParameters,
-    PipelineAnswer,
-    PipelineParameters,
-    read_me,
-    read_pipeline,
-)
+from query_api.about import MeAnswer, MeParameters, read_me
 from query_api.analytics_route import AnalyticsRoute, DownloadRoute
 from query_api.console.console import SqlAnswer, SqlQuestion, read_sql
 from query_api.exports import (
@@ -19,6 +12,7 @@ from query_api.exports import (
     export_named,
     export_person,
 )
+from query_api.pipeline import PipelineAnswer, PipelineParameters, read_pipeline
 
 PROJECT_ROUTES = (
     AnalyticsRoute("GET", "me", "me", "The project of the key", MeParameters, MeAnswer, read_me),

@@ -7,6 +7,7 @@ from datetime import datetime
 from projects.keys import KeyRing
 from query_api.columns import Columns
 from query_api.freshness import Freshness
+from smolhog.process_watch import ProcessWatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class Rooms:
         keys: the live keys.
         keys_known: whether ``keys`` has been loaded.
         now: the clock, aware.
+        watch: sees the other processes, if they are on this machine.
     """
 
     columns: Columns
@@ -27,3 +29,4 @@ class Rooms:
     keys: KeyRing
     keys_known: Callable[[], bool]
     now: Callable[[], datetime]
+    watch: ProcessWatch

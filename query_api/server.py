@@ -15,6 +15,7 @@ from projects.keys import KeyRing
 from query_api.app import create_app
 from query_api.columns import QueryLimits
 from smolhog.guard import Guard
+from smolhog.process_watch import ProcessWatch
 
 _log = structlog.get_logger()
 # A question ends within the time limit of one query; then nobody is left waiting.
@@ -34,6 +35,7 @@ async def serve(
     keys_known: Callable[[], bool] = lambda: True,
     metrics_token: str | None = None,
     gateway_port: int = 8400,
+    watch: ProcessWatch | None = None,
     guard: Guard | None = None,
     port_file: Path | None = None,
 ) -> None:
@@ -50,6 +52,7 @@ async def serve(
         keys_known: likewise.
         metrics_token: likewise.
         gateway_port: likewise.
+        watch: likewise.
         guard: bounds of the connections.
         port_file: gets the port once connections are taken.
 
@@ -65,6 +68,7 @@ async def serve(
         keys_known=keys_known,
         metrics_token=metrics_token,
         gateway_port=gateway_port,
+        watch=watch,
     )
     with _listen(host, port) as listener:
         bound: int = listener.getsockname()[1]

@@ -86,8 +86,18 @@ def dataflow_command(
     run_dataflow(load_settings(data), index, total)
 
 
-def query_api_command(*, data: DataOption = None) -> None:
+def query_api_command(
+    *,
+    watch_processes: Annotated[
+        bool,
+        typer.Option(
+            "--watch-processes",
+            help="The gateway and the dataflows run on this machine by the same settings: show how they are.",
+        ),
+    ] = False,
+    data: DataOption = None,
+) -> None:
     """Run the query API in the foreground; `smolhog up` and compose start it."""
     from smolhog.processes import run_query_api  # noqa: PLC0415 - as in gateway_command
 
-    run_query_api(load_settings(data))
+    run_query_api(load_settings(data), watch_processes=watch_processes)

@@ -80,7 +80,7 @@ async def _run_with_stack(
 
 async def _introduce(settings: Settings, keys: ProjectKeys, *, open_browser: bool) -> None:
     """Say where the demo is to be seen. Its key is no secret: it opens simulated events only."""
-    page = dashboard_url(settings, keys.read_key)
+    page = dashboard_url(settings, keys.read_key, last="30m")
     OUT.print(f"Dashboard: {page}")
     if open_browser:
         await asyncio.to_thread(open_page, page)

@@ -25,7 +25,9 @@ from projects.insiders import is_loopback
 from smolhog.errors import SettingsInvalid
 from smolhog.logs import configure_logs
 from smolhog.metrics_server import serve_metrics
+from smolhog.process_watch import ProcessWatch
 from smolhog.settings import Settings
+from smolhog.status_samples import QUERY_API, addresses
 from smolhog.stores import postgres_dsn
 from smolhog.tracing import start_tracing
 
@@ -42,11 +44,16 @@ def run_gateway(settings: Settings) -> None:
     uvloop.run(_serve_gateway(settings))
 
 
-def run_query_api(settings: Settings) -> None:
-    """Serve the query API until SIGTERM."""
+def run_query_api(settings: Settings, *, watch_processes: bool) -> None:
+    """Serve the query API until SIGTERM.
+
+    Args:
+        settings: as read.
+        watch_processes: whether the gateway and the dataflows run on this machine, by the same settings.
+    """
     configure_logs(settings.log_level, as_json=settings.log_json, process="query-api")
     _start_tracing(settings, "query-api")
-    uvloop.run(_serve_query_api(settings))
+    uvloop.run(_serve_query_api(settings, watch_processes=watch_processes))
 
 
 def run_dataflow(settings: Settings, index: int, total: int) -> None:
@@ -144,9 +151,10 @@ async def _serve_gateway(settings: Settings) -> None:
             await asyncio.gather(watch, return_exceptions=True)
 
 
-async def _serve_query_api(settings: Settings) -> None:
+async def _serve_query_api(settings: Settings, *, watch_processes: bool) -> None:
     from query_api.server import serve  # noqa: PLC0415 - one room a process
 
+    others = [address for address in addresses(settings) if address.process != QUERY_API]
     with _keys(settings, "query-api") as keys:
         await serve(
             clickhouse_url=settings.clickhouse_dsn,
@@ -158,6 +166,7 @@ async def _serve_query_api(settings: Settings) -> None:
             cors_origins=settings.cors_origins,
             metrics_token=settings.metrics_secret,
             gateway_port=settings.gateway_port,
+            watch=ProcessWatch(others if watch_processes else [], settings.metrics_secret),
             guard=_guard(settings, "query API", settings.query_host),
         )
 

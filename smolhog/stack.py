@@ -126,7 +126,7 @@ def servers(settings: Settings) -> list[ChildSpec]:
         ),
         ChildSpec(
             "query-api",
-            _smolhog("query-api"),
+            _smolhog("query-api", "--watch-processes"),
             partial(answers, settings.query_host, settings.query_port, "/health/ready"),
             env=environment,
         ),

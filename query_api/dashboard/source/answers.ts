@@ -202,6 +202,7 @@ export interface PipelineAnswer extends Provenance {
   acknowledged_per_second: number | null;
   stored_per_second: number | null;
   spool: { messages: number; bytes: number } | null;
+  silent: string[];
   rejected_last_hour: { reason: string; count: number }[];
   events_today: number | null;
   stores: Record<string, { bytes: number | null; rows: number | null } | null>;

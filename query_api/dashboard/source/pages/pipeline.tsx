@@ -47,7 +47,9 @@ export default function Pipeline() {
             <Health data={data} />
             <Card about={data} title="Right now">
               <div class="figures">
-                <Figure label="Arriving" value={`${shortNumber(data.acknowledged_per_second)}/s`} />
+                {data.acknowledged_per_second !== null && (
+                  <Figure label="Arriving" value={`${shortNumber(data.acknowledged_per_second)}/s`} />
+                )}
                 <Figure label="Stored" value={`${shortNumber(data.stored_per_second)}/s`}>
                   <Spark values={rates} places={HISTORY} label="Stored events a second" />
                 </Figure>
@@ -57,11 +59,13 @@ export default function Pipeline() {
                   full={exactNumber(data.events_today)}
                 />
                 <Figure label="Furthest behind" value={duration(furthest(data))} />
-                <Figure
-                  label="Waiting in the spool"
-                  value={data.spool ? exactNumber(data.spool.messages) : "–"}
-                  full={data.spool ? bytes(data.spool.bytes) : undefined}
-                />
+                {data.spool && (
+                  <Figure
+                    label="Waiting in the spool"
+                    value={exactNumber(data.spool.messages)}
+                    full={bytes(data.spool.bytes)}
+                  />
+                )}
               </div>
             </Card>
             <div class="grid two">
@@ -89,11 +93,14 @@ function Health({ data }: { data: PipelineAnswer }) {
   const lag = furthest(data);
   const spooled = data.spool !== null && data.spool.messages > 0;
   const behind = lag !== null && lag > BEHIND_SECONDS;
-  const [tone, text] = spooled
-    ? ["warn", "The event log is away. The gateway keeps what arrives in its spool; nothing is lost."]
-    : behind
-      ? ["warn", `Storing is ${duration(lag)} behind what arrives.`]
-      : ["good", "Everything that arrives is stored within moments."];
+  const silent = data.silent.join(" and ");
+  const [tone, text] = silent
+    ? ["warn", `No answer from ${silent}. What was acknowledged waits in the event log; nothing is lost.`]
+    : spooled
+      ? ["warn", "The event log is away. The gateway keeps what arrives in its spool; nothing is lost."]
+      : behind
+        ? ["warn", `Storing is ${duration(lag)} behind what arrives.`]
+        : ["good", "Everything that arrives is stored within moments."];
   return (
     <p class={`health ${tone}`} role="status">
       <Icon name={tone === "good" ? "check" : "alert"} /> {text}

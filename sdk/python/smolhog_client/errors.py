@@ -6,6 +6,7 @@
     ├── InvalidEventError      the event cannot be written as JSON; the caller's to mend
     ├── ClientClosedError      the client is not open
     ├── UndeliveredError       closed while events were still waiting for their ack
+    ├── DiskQueueError         the disk queue cannot be opened, read or written
     └── GatewayRefusedError    the gateway ended the conversation for good (permanent)
         └── Unauthorized       it does not know the write key
 
@@ -36,6 +37,11 @@ class UndeliveredError(ClientError):
     def __init__(self, count: int, why: str) -> None:
         super().__init__(f"{count} events were not acknowledged before the client closed: {why}")
         self.count = count
+        self.why = why
+
+
+class DiskQueueError(ClientError):
+    """The disk queue cannot be opened, read or written; the event at hand was not taken."""
 
 
 class GatewayRefusedError(ClientError):
@@ -48,3 +54,11 @@ class GatewayRefusedError(ClientError):
 
 class Unauthorized(GatewayRefusedError):  # noqa: N818 - the name that callers know from HTTP
     """The write key is missing, unknown or revoked."""
+
+
+def copy_of(error: ClientError) -> ClientError:
+    """Make an equal error: one object raised in many tasks or threads would mix their tracebacks."""
+    copy = type(error).__new__(type(error), *error.args)
+    copy.args = error.args
+    copy.__dict__.update(error.__dict__)
+    return copy

@@ -47,6 +47,14 @@ class Ack(Struct, tag="ack", tag_field="type"):
     results: list[Verdict] = []
 
 
+class HttpAnswer(Struct):
+    """Body of an answer over HTTP. ``code`` is empty in a good one."""
+
+    code: str = ""
+    message: str = ""
+    results: list[Verdict] = []
+
+
 class SlowDown(Struct, tag="slow_down", tag_field="type"):
     """The gateway is full: send nothing for a while."""
 
@@ -70,6 +78,7 @@ ServerFrame = Welcome | Ack | SlowDown | Pong | Error
 
 _encode = msgspec.json.Encoder().encode
 _decoder: msgspec.json.Decoder[ServerFrame] = msgspec.json.Decoder(ServerFrame)
+_answer_decoder = msgspec.json.Decoder(HttpAnswer)
 
 
 def encode_hello(key: str, sdk: str) -> bytes:
@@ -78,7 +87,10 @@ def encode_hello(key: str, sdk: str) -> bytes:
 
 
 def encode_batch(batch_id: str, sent_at: datetime, events: Iterable[bytes]) -> bytes:
-    """Write a batch of events that are already JSON. ``sent_at`` is this attempt's time."""
+    """Write a batch of events that are already JSON: a frame, or a body for HTTP, which ignores ``type``.
+
+    ``sent_at`` is this attempt's time.
+    """
     return b'{"type":"batch","id":"%b","sent_at":%b,"events":[%b]}' % (
         batch_id.encode(),
         _encode(sent_at),
@@ -93,3 +105,12 @@ def decode_server_frame(data: bytes | str) -> ServerFrame:
         msgspec.MsgspecError: it is none that this version knows.
     """
     return _decoder.decode(data)
+
+
+def decode_answer(data: bytes) -> HttpAnswer:
+    """Read the body of an answer over HTTP.
+
+    Raises:
+        msgspec.MsgspecError: it is none of a gateway's, but of something in between.
+    """
+    return _answer_decoder.decode(data)

@@ -9,6 +9,8 @@ from typing import Any
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
+from smolhog_client import Client, Event, FullJitter
+
 Frame = dict[str, Any]
 
 
@@ -109,3 +111,17 @@ async def eventually(condition: Callable[[], bool], seconds: float = 10) -> None
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - polls what has no event, with a deadline
             await asyncio.sleep(0.002)
+
+
+AT_ONCE = FullJitter(base=0.0)
+"""Backoff that does not wait."""
+
+
+def client_of(gateway: ScriptedGateway, **options: Any) -> Client:
+    """Make a client that reconnects without waiting."""
+    return Client(gateway.url, write_key="key", **{"backoff": AT_ONCE, "linger_ms": 0, **options})
+
+
+def events(count: int) -> list[Event]:
+    """Build ``count`` events whose distinct ids tell their place."""
+    return [Event(event="clicked", distinct_id=f"user-{n}") for n in range(count)]

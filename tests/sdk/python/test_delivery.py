@@ -7,8 +7,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from smolhog_client.delivery import Delivery, DeliverySettings, QueuedEvent, Settlement, Submission
+from smolhog_client.delivery import Delivery
 from smolhog_client.frames import FRAME_OVERHEAD, Limits, Verdict
+from smolhog_client.queued import DeliverySettings, QueuedEvent, Settlement, Submission
 
 TINY = DeliverySettings(batch_events=3, linger=5.0, max_in_flight=2, queue_events=9, queue_bytes=2_000)
 LIMITS = st.builds(

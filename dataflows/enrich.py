@@ -59,10 +59,12 @@ class Enricher:
 
     def _context_of_client(self, client_address: str | None, user_agent: str | None) -> Context:
         context = Context()
-        if user_agent and user_agent.startswith(_BROWSER_MARKS):
+        is_backend = bool(user_agent) and not (user_agent or "").startswith(_BROWSER_MARKS)
+        if user_agent and not is_backend:
             # Context goes to PostgreSQL, which cannot store U+0000.
             context.update(parse_user_agent(user_agent.replace("\0", "")[:_TEXT_LENGTH]))
-        if client_address:
+        # A backend's address is not where its users are; it may say `$ip` for each event.
+        if client_address and not is_backend:
             context.update(self._geo(client_address[:_ADDRESS_LENGTH]))
         return context
 

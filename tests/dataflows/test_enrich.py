@@ -29,6 +29,16 @@ def test_backend_sdks_say_nothing_about_the_person() -> None:
     assert Enricher(geo).context_of_client(None, "python-requests/2.31 (Linux)") == {}
 
 
+def test_a_backend_is_not_where_its_users_are() -> None:
+    """Its own address says nothing about them; one that it sends along does, and so does an app's."""
+    enricher = Enricher(geo)
+    backend = enricher.context_of_client("1.1.1.1", "posthog-python/7.0")
+    assert backend == {}
+    assert enricher.put_context(backend, {"$ip": "2.2.2.2"})["$country"] == "FR"
+    assert enricher.context_of_client("1.1.1.1", None)["$country"] == "AU"
+    assert enricher.context_of_client("1.1.1.1", "Dart/3.5 (dart:io)")["$country"] == "AU"
+
+
 def test_event_that_adds_nothing_shares_the_context() -> None:
     """The very same object, so that it is encoded once."""
     enricher = Enricher(geo)

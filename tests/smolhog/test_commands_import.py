@@ -76,7 +76,7 @@ def test_gateway_and_state_are_those_of_the_settings(tmp_path: Path, gateway_url
     [
         (["events.csv", "--key", "k", "--map", "nonsense"], "write FIELD=COLUMN"),
         (["events.csv", "--key", "k", "--timezone", "Mars/Olympus"], "no such zone"),
-        (["events.csv", "--key", "k", "--url", "http://host"], "url must be like"),
+        (["events.csv", "--key", "k", "--url", "ftp://host"], "url must be like"),
         (["missing.csv", "--key", "k"], "No such file"),
         (["events.csv"], "SMOLHOG_WRITE_KEY"),
     ],

@@ -115,7 +115,7 @@ def test_demo_alone_and_after_a_kill(tmp_path: Path) -> None:
         file = data / "demo-keys.json"
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         keys = json.loads(file.read_text())
-        page = f"http://127.0.0.1:{settings['SMOLHOG_QUERY_PORT']}/#key={keys['read_key']}"
+        page = f"http://127.0.0.1:{settings['SMOLHOG_QUERY_PORT']}/?from=-30m#key={keys['read_key']}"
         assert f"Dashboard: {page}\n" in first.stdout
 
         with started(tmp_path, "up", settings=settings, until="Ready.") as (process, _):

@@ -73,6 +73,8 @@ async def test_without_a_websocket_the_page_asks_every_two_seconds(browser: Brow
             " return new Real(url.replace('/analytics/live', '/nothing/here')); };"
         )
 
+    # Without any event there is no figure yet.
+    await shop.send(served.stack.stream_url, served.empty_write_key, [hello()])
     async with visit(browser, served.url, served.empty_key, prepare=cut) as seen:
         page = seen.page
         await expect(page.locator(".connection")).to_have_text("Asking every 2 s")

@@ -22,9 +22,14 @@ class Freshness:
     so the answer is at least that fresh. It stands still while nothing arrives; ``None`` means that
     nothing was stored yet. Events that arrived before it are in the answer, unless their partition
     of the log lags behind the others.
+
+    Args:
+        dsn: where PostgreSQL is.
+        timeout_seconds: to wait for a connection.
+        statement_seconds: that one statement may take.
     """
 
-    def __init__(self, dsn: str, *, timeout_seconds: float = 3) -> None:
+    def __init__(self, dsn: str, *, timeout_seconds: float = 3, statement_seconds: float = 10) -> None:
         self._pool = AsyncConnectionPool(
             dsn,
             min_size=1,
@@ -33,7 +38,12 @@ class Freshness:
             open=False,
             # A restart of PostgreSQL must not show as errors of the first questions after it.
             check=AsyncConnectionPool.check_connection,
-            kwargs={"autocommit": True, "connect_timeout": max(2, int(timeout_seconds))},
+            kwargs={
+                "autocommit": True,
+                "connect_timeout": max(2, int(timeout_seconds)),
+                # Whoever holds a lock for long must cost an answer, and not all later ones too.
+                "options": f"-c statement_timeout={round(statement_seconds * 1000)}",
+            },
             name="query-api",
         )
 

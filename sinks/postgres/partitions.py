@@ -70,12 +70,19 @@ def _create(connection: psycopg.Connection, parent: str, name: str, begin: date,
         return sql.Literal(datetime(day.year, day.month, day.day, tzinfo=UTC).isoformat())
 
     # The check repeats the partition's bounds in the form that lets PostgreSQL attach later days
-    # without reading this partition.
-    statement = sql.SQL(
-        "CREATE TABLE IF NOT EXISTS {name} PARTITION OF {parent} "
-        "(CHECK (timestamp >= {begin} AND timestamp < {end})) FOR VALUES FROM ({begin}) TO ({end})"
-    ).format(name=sql.Identifier(name), parent=sql.Identifier(parent), begin=literal(begin), end=literal(end))
-    with connection.transaction():
-        # IF NOT EXISTS does not keep two writers that create the same table at once apart.
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-        connection.execute(statement)
+    # without reading this partition. IF NOT EXISTS does not keep two writers that create the same table
+    # at once apart; the lock does. Both statements are one message, and so one transaction that does not
+    # wait for this process in the middle: one that was frozen there would keep everybody from `events`.
+    connection.execute(
+        sql.SQL(
+            "SELECT pg_advisory_xact_lock({lock}); "
+            "CREATE TABLE IF NOT EXISTS {name} PARTITION OF {parent} "
+            "(CHECK (timestamp >= {begin} AND timestamp < {end})) FOR VALUES FROM ({begin}) TO ({end})"
+        ).format(
+            lock=sql.Literal(_LOCK),
+            name=sql.Identifier(name),
+            parent=sql.Identifier(parent),
+            begin=literal(begin),
+            end=literal(end),
+        )
+    )

@@ -4,8 +4,11 @@ import time
 from urllib.parse import urlsplit
 
 import httpx
+import psycopg
 import pytest
 
+from query_api.errors import StoreUnavailable
+from query_api.freshness import Freshness
 from tests.fixtures_postgres import PostgresServer
 from tests.query_api.conftest import Opening, Stores
 from tests.tcp_proxy import TcpProxy
@@ -47,3 +50,19 @@ async def test_answers_come_back_with_the_store(
             # Connections that died unnoticed in between do not show either.
             proxy.drop()
             assert (await api.get("/analytics/stats")).status_code == 200
+
+
+async def test_a_table_that_is_locked_costs_an_answer_and_not_the_next_ones(stores: Stores) -> None:
+    """Whoever holds the lock, and however long: each question is told so after a while."""
+    postgres = Freshness(stores.postgres_dsn, statement_seconds=0.2)
+    await postgres.open()
+    try:
+        with psycopg.connect(stores.postgres_dsn) as holder:
+            holder.execute("LOCK TABLE sink_positions IN ACCESS EXCLUSIVE MODE")
+            # More of them than there are connections.
+            for _ in range(5):
+                with pytest.raises(StoreUnavailable):
+                    await postgres.as_of()
+        await postgres.as_of()
+    finally:
+        await postgres.close()

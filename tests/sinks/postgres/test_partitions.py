@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import psycopg
 import pytest
@@ -130,3 +131,26 @@ def test_writers_that_need_the_same_days_at_once(
         thread.join()
     assert failures == []
     assert len(tables(connection)) == 3 + 2 + 3
+
+
+class _Watched(psycopg.Connection):
+    """Looks, after each of its statements, at what it keeps from others while it sends nothing more."""
+
+    def execute(self, *arguments: Any, **options: Any) -> Any:
+        cursor = super().execute(*arguments, **options)
+        with psycopg.connect(self.info.dsn, password=self.info.password) as other:
+            locks = other.execute(
+                "SELECT mode FROM pg_locks WHERE relation = 'events'::regclass AND granted AND pid = %s",
+                [self.info.backend_pid],
+            )
+            assert locks.fetchall() == []
+        return cursor
+
+
+def test_a_writer_that_is_frozen_keeps_nobody_from_events(
+    connection: psycopg.Connection, postgres_database: str
+) -> None:
+    """Whichever of its messages was its last one, no lock is left behind it."""
+    with _Watched.connect(postgres_database, autocommit=True) as watched:
+        DayPartitions().ensure(watched, numbers(TODAY - timedelta(days=400)), TODAY)
+    assert len(tables(connection)) == 1 + DAYS_AHEAD + 1

@@ -72,6 +72,7 @@ $(VENV)/pathway/.installed: | $(VENV)/bin/python
 .PHONY: chaos
 chaos: $(VENV)/.installed-dev rabbitmq ## Break everything at random, hundreds of times, and balance what was sent with what is stored.
 	$(BIN)/python -m tests.chaos --runs 200 --log both --seed-from 1 --report docs/reliability.md $(ARGS)
+	$(BIN)/python -m tests.chaos --runs 20 --log rabbitmq --seed-from 1001 --outage 150 --report docs/reliability-outage.md $(ARGS)
 
 .PHONY: docs
 docs: $(VENV)/.installed-dev ## Write the reference pages that are made from the code.

@@ -25,7 +25,7 @@ from tests.fixtures_postgres import postgres_folder
 Run = tuple[int, str]
 
 
-async def _work(runs: list[Run], folder: Path) -> None:
+async def _work(runs: list[Run], folder: Path, outage: float) -> None:
     task = asyncio.current_task()
     assert task is not None
     # Told to end, it still ends what it started.
@@ -40,9 +40,9 @@ async def _work(runs: list[Run], folder: Path) -> None:
                     seed, log = left.popleft()
                     run_folder = _fresh(folder / f"{log}-{seed}")
                     try:
-                        result = await run_once(services, seed, log, run_folder)
+                        result = await run_once(services, seed, log, run_folder, outage)
                     except Exception:  # noqa: BLE001 - reported as a run that went wrong
-                        result = failed_run(seed, log, traceback.format_exc())
+                        result = failed_run(seed, log, traceback.format_exc(), outage)
                     results.add(result)
                     _say(str(result))
                     if result.failed:
@@ -65,11 +65,11 @@ def _say(line: str) -> None:
     sys.stdout.flush()
 
 
-def _worker(runs: list[Run], folder: Path) -> None:
+def _worker(runs: list[Run], folder: Path, outage: float) -> None:
     # The SDK says each time that its connection was lost, which is the point here.
     logging.getLogger("smolhog_client").setLevel(logging.CRITICAL)
     with suppress(asyncio.CancelledError):
-        asyncio.run(_work(runs, folder))
+        asyncio.run(_work(runs, folder, outage))
 
 
 def main() -> int:
@@ -78,10 +78,15 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=200, help="runs altogether")
     parser.add_argument("--log", choices=["sqlite", "rabbitmq", "both"], default="both", help="event log")
     parser.add_argument("--seed-from", type=int, default=1, help="first seed")
+    parser.add_argument(
+        "--outage", type=float, default=0.0, help="seconds for which RabbitMQ is away in each run"
+    )
     parser.add_argument("--jobs", type=int, default=2, help="processes that run side by side")
     parser.add_argument("--folder", type=Path, help="of results and of runs that failed; new by default")
     parser.add_argument("--report", type=Path, help="page to write")
     options = parser.parse_args()
+    if options.outage and options.log != "rabbitmq":
+        parser.error("--outage is of RabbitMQ: give --log rabbitmq, too")
     folder = options.folder or Path(tempfile.mkdtemp(prefix="smolhog-chaos-"))
     folder.mkdir(parents=True, exist_ok=True)
     logs = ["sqlite", "rabbitmq"] if options.log == "both" else [options.log]
@@ -96,7 +101,9 @@ def main() -> int:
     context = multiprocessing.get_context("spawn")
     # Whole seeds go to a worker, so that each has runs over both logs.
     shares = [[run for run in left if run[0] % options.jobs == job] for job in range(options.jobs)]
-    workers = [context.Process(target=_worker, args=(share, folder)) for share in shares if share]
+    workers = [
+        context.Process(target=_worker, args=(share, folder, options.outage)) for share in shares if share
+    ]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
         for worker in workers:
@@ -109,7 +116,7 @@ def main() -> int:
             worker.join()
     attempts = [result for result in results.attempts() if (result.seed, result.log) in set(wanted)]
     if options.report is not None and attempts:
-        write_report(attempts, options.report)
+        write_report(attempts, options.report, options.outage)
     finished = last_of_each(attempts)
     uneven = [result for result in finished if not result.is_even]
     for result in uneven:

@@ -52,23 +52,27 @@ class Kind:
     shortest: float = 0.0
 
 
+OUTAGE = "outage"
 _SERVICES = ("gateway", "dataflow", "rabbitmq", "postgres", "clickhouse")
 _LINKS = ("gateway", "rabbitmq", "postgres", "clickhouse")
 
 
-def plan_faults(chance: random.Random, log: str, seconds: float) -> tuple[list[Fault], bool]:
+def plan_faults(
+    chance: random.Random, log: str, seconds: float, outage: float = 0.0
+) -> tuple[list[Fault], bool]:
     """Plan what goes wrong in a run, and whether it is to drain a backlog, too.
 
     Args:
         chance: seeded.
         log: `sqlite` or `rabbitmq`.
         seconds: of the traffic; faults begin within them.
+        outage: seconds for which RabbitMQ is away, besides; other faults strike meanwhile.
     """
     choices = [
         (name, target)
         for name, kind in KINDS.items()
         for target in kind.targets
-        if target != "rabbitmq" or log == "rabbitmq"
+        if name != OUTAGE and (target != "rabbitmq" or log == "rabbitmq")
     ]
     faults = []
     for _ in range(chance.randint(3, 6)):
@@ -77,6 +81,8 @@ def plan_faults(chance: random.Random, log: str, seconds: float) -> tuple[list[F
         size = chance.choice((0, 0, 100, 5_000, 40_000))
         lasts = chance.uniform(kind.shortest, kind.longest)
         faults.append(Fault(name, target, chance.uniform(0.2, seconds), lasts, size))
+    if outage:
+        faults.append(Fault(OUTAGE, "rabbitmq", chance.uniform(0.2, 2.0), outage, 0))
     return sorted(faults, key=lambda fault: fault.at), chance.random() < 0.08
 
 
@@ -189,6 +195,7 @@ KINDS = {
     "cut answer": Kind("reset between the commit and its answer", _LINKS, 0.8, _cut_answer, 0.3),
     "fill disk": Kind("files cannot grow", ("dataflow", "gateway"), 2.5, _fill_disk, 0.3),
     "away": Kind("killed, and gone for long", ("rabbitmq", "postgres", "clickhouse"), 5.0, _kill, 3.0),
+    OUTAGE: Kind("killed, and gone for minutes", ("rabbitmq",), 180.0, _kill, 60.0),
     "run twice": Kind("a second dataflow beside the first", ("dataflow",), 3.0, _run_twice, 2.0),
     "usurp": Kind("partitions taken over without their folder", ("dataflow",), 1.5, _usurp, 0.5),
 }

@@ -22,7 +22,7 @@ stretches the times below.
 
 Each run starts the real gateway and dataflow over the real PostgreSQL, the ClickHouse engine and an
 event log of its own (SQLite or RabbitMQ streams), sends events from four clients (two WebSocket, one
-HTTP, one Python SDK) while several faults strike at random moments, then waits until everything has
+HTTP, one Python SDK) while several faults strike at random moments,{also} then waits until everything has
 drained. The clients' ledger says of each event id whether it was acknowledged, rejected, or never
 answered. Traffic includes repeats within and across clients, retries with another `sent_at`, events
 that are up to 400 days old, clocks that are wrong by up to 700 days, and events that must be rejected
@@ -37,7 +37,7 @@ cell of the rollups by minute and by hour, by event and by one property; distinc
 * **recovered**: stored although the client never got an answer, which is right.
 
 A seed fixes faults and traffic, so a run is repeated with
-`python -m tests.chaos --seed-from SEED --runs 1 --log LOG`.
+`python -m tests.chaos --seed-from SEED --runs 1 --log LOG{outage}`.
 
 ## All runs
 
@@ -97,8 +97,14 @@ def last_of_each(attempts: Iterable[RunResult]) -> list[RunResult]:
     return list({(result.log, result.seed): result for result in attempts}.values())
 
 
-def write_report(attempts: list[RunResult], file: Path) -> None:
-    """Write the page: the tables are of the last attempt at each run, and no earlier one that failed is left out."""
+def write_report(attempts: list[RunResult], file: Path, outage: float = 0.0) -> None:
+    """Write the page: the tables are of the last attempt at each run, and no earlier one that failed is left out.
+
+    Args:
+        attempts: at least one.
+        file: of the page.
+        outage: seconds for which RabbitMQ was away in each run.
+    """
     results = last_of_each(attempts)
     lines = [
         _HEAD.format(
@@ -108,6 +114,8 @@ def write_report(attempts: list[RunResult], file: Path) -> None:
             system=platform.system(),
             python=platform.python_version(),
             load=round(psutil.getloadavg()[2]),
+            also=f" while RabbitMQ is away for {outage:g} seconds in each run," if outage else "",
+            outage=f" --outage {outage:g}" if outage else "",
         )
     ]
     for log in sorted({result.log for result in results}):

@@ -64,19 +64,28 @@ class RunResult:
         )
 
 
-def failed_run(seed: int, log: str, why: str) -> RunResult:
+def failed_run(seed: int, log: str, why: str, outage: float = 0.0) -> RunResult:
     """Return the result of a run that raised: what it might have shown is unknown."""
-    faults, _ = plan_faults(random.Random(f"{seed} {log}"), log, _TRAFFIC_SECONDS)
+    faults, _ = plan_faults(random.Random(f"{seed} {log}"), log, _TRAFFIC_SECONDS + outage, outage)
     names = [fault.name for fault in faults]
     return RunResult(seed, log, names, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0.0, 0.0, problems=why, failed=True)
 
 
-async def run_once(services: Services, seed: int, log: str, folder: Path) -> RunResult:
-    """Run one seed. Its folder stays if the ledger does not balance, and is removed if it does."""
+async def run_once(services: Services, seed: int, log: str, folder: Path, outage: float = 0.0) -> RunResult:
+    """Run one seed. Its folder stays if the ledger does not balance, and is removed if it does.
+
+    Args:
+        services: the stores, and RabbitMQ where it is the log.
+        seed: fixes traffic and faults.
+        log: `sqlite` or `rabbitmq`.
+        folder: of this run; made.
+        outage: seconds for which RabbitMQ is away, while events go on to come.
+    """
     began = time.monotonic()
     await asyncio.to_thread(folder.mkdir, parents=True)
     chance = random.Random(f"{seed} {log}")
-    faults, has_backlog = plan_faults(chance, log, _TRAFFIC_SECONDS)
+    seconds = _TRAFFIC_SECONDS + outage
+    faults, has_backlog = plan_faults(chance, log, seconds, outage)
     events = _BACKLOG_EVENTS if has_backlog else chance.randint(*_EVENTS)
     processes, grace = chance.randint(1, PARTITIONS), chance.choice((0, 1, 120))
     ledger = Ledger()
@@ -88,7 +97,7 @@ async def run_once(services: Services, seed: int, log: str, folder: Path) -> Run
 
         way = Way(pipeline.proxies["gateway"].port, pipeline.key, ledger, clock)
         await _warm_up(pipeline, way, chance)
-        plans = plan_traffic(chance, datetime.now(UTC), _TRAFFIC_SECONDS, events)
+        plans = plan_traffic(chance, datetime.now(UTC), seconds, events)
         start = time.monotonic()
         peace_at = await _trouble(pipeline, way, plans, faults, chance, has_backlog=has_backlog)
         await _mark_partitions(way, chance)
@@ -142,7 +151,7 @@ async def _trouble(
         await inflict(pipeline, faults, way.clock)
         peace_at = way.clock()
 
-    async with asyncio.timeout(_PATIENCE_SECONDS):
+    async with asyncio.timeout(_PATIENCE_SECONDS + max(fault.lasts for fault in faults)):
         await asyncio.gather(sending, break_things())
     if has_backlog:
         peace_at = way.clock()

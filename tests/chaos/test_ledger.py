@@ -24,3 +24,13 @@ async def test_the_ledger_balances_whatever_breaks(log: str, tmp_path: Path) -> 
                 assert result.is_even, f"{result}\n{result.problems}"
                 assert result.acked > 1_000
                 assert result.rejected > 0
+
+
+async def test_the_ledger_balances_after_the_broker_was_away(tmp_path: Path) -> None:
+    """Half a minute of events waits on the gateway's own disk; `make chaos` does the same for minutes."""
+    _require_rabbitmq()
+    with postgres_folder() as folder:
+        async with running_services(folder, broker=True) as services:
+            result = await run_once(services, 1, "rabbitmq", tmp_path / "outage", outage=30.0)
+            assert result.is_even, f"{result}\n{result.problems}"
+            assert result.acked > 1_000

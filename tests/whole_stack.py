@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,10 +67,20 @@ class WholeStack:
 
 @contextmanager
 def whole_stack(
-    *, amqp_url: str | None = None, settings: Mapping[str, str] | None = None
+    *,
+    amqp_url: str | None = None,
+    settings: Mapping[str, str] | None = None,
+    prepare: Callable[[Path], None] = lambda _: None,
 ) -> Iterator[WholeStack]:
-    """Run `smolhog up` on free ports in a folder of its own, with a key of each kind."""
+    """Run `smolhog up` on free ports in a folder of its own, with a key of each kind.
+
+    Args:
+        amqp_url: of RabbitMQ; the log is in the folder without it.
+        settings: further ones, as variables.
+        prepare: called before the start with the folder that is going to hold `data`.
+    """
     with postgres_folder() as folder:
+        prepare(folder)
         first = free_ports(6)
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("SMOLHOG_")},

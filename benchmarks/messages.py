@@ -17,7 +17,14 @@ from dataflows.enrich import Enricher
 from dataflows.pipeline import PartitionPipeline
 from dataflows.rollup import RollupCounter
 from event_log.port import Message
-from schemas.envelope import LogEvent, SubBatch, encode_sub_batch, join_sub_batches, partition_of
+from schemas.envelope import (
+    RULES_VERSION,
+    LogEvent,
+    SubBatch,
+    encode_sub_batch,
+    join_sub_batches,
+    partition_of,
+)
 from schemas.limits import Limits
 from schemas.stored import StoredBatch
 from schemas.wire import WireEvent
@@ -75,6 +82,7 @@ def _sub_batch(events: list[LogEvent]) -> SubBatch:
         user_agent=None,
         trace=None,
         events=events,
+        checked=RULES_VERSION,
     )
 
 

@@ -17,8 +17,8 @@ class Source(StrEnum):
 
     ROLLUP_HOUR = "rollup_hour"
     ROLLUP_MINUTE = "rollup_minute"
+    DISTINCT_USERS_DAY = "distinct_users_day"
     DISTINCT_USERS_HOUR = "distinct_users_hour"
-    DISTINCT_USERS_MINUTE = "distinct_users_minute"
     EVENTS = "events"
     SESSIONS = "sessions"
     PEOPLE = "people"
@@ -59,11 +59,11 @@ class Plan:
 
 FROM_EVENTS = Plan(Source.EVENTS)
 
-_BY_RESOLUTION = {
-    (Measure.EVENTS, RollupInterval.HOUR): Source.ROLLUP_HOUR,
-    (Measure.EVENTS, RollupInterval.MINUTE): Source.ROLLUP_MINUTE,
-    (Measure.USERS, RollupInterval.HOUR): Source.DISTINCT_USERS_HOUR,
-    (Measure.USERS, RollupInterval.MINUTE): Source.DISTINCT_USERS_MINUTE,
+_DAY = 86_400
+# By the length of their own buckets in seconds, the coarsest first.
+_TABLES = {
+    Measure.EVENTS: {RollupInterval.HOUR: Source.ROLLUP_HOUR, RollupInterval.MINUTE: Source.ROLLUP_MINUTE},
+    Measure.USERS: {_DAY: Source.DISTINCT_USERS_DAY, RollupInterval.HOUR: Source.DISTINCT_USERS_HOUR},
 }
 # As text these are equal to numbers, lists and objects too, which the rollups do not have.
 _LIKE_JSON = frozenset("+-.0123456789[{")
@@ -80,8 +80,9 @@ def plan_trends(
 ) -> Plan:
     """Choose the coarsest table that can tell these buckets apart.
 
-    Rollups count by UTC hour and UTC minute. Buckets of zones whose offset is not a whole number of
-    hours need the minutes; the few zones that once had seconds in their offset need the events themselves.
+    Rollups count events by UTC hour and UTC minute, users by UTC day and UTC hour. Buckets of zones whose offset is
+    not a whole number of hours need the minutes, and for users the events themselves; so do the few zones that once
+    had seconds in their offset.
     Rollups count events by one property at most, and the sets of users not by any; the sets are of distinct ids,
     so they do where each is a person. Everything else is counted from the events.
 
@@ -93,7 +94,9 @@ def plan_trends(
         linked: whether ids of the project are linked.
         cumulative: each bucket counts all before it, too.
     """
-    source = _BY_RESOLUTION.get((measure, resolution)) if (resolution := _resolution(buckets)) else None
+    source = next(
+        (table for step, table in _TABLES.get(measure, {}).items() if buckets.aligned_to(step)), None
+    )
     filters = [group for group in filters if next(conditions_of(group), None) is not None]
     if source is None:
         return FROM_EVENTS
@@ -109,13 +112,6 @@ def plan_trends(
         return Plan(source)
     cells = _cells(filters)
     return FROM_EVENTS if cells is None else Plan(source, may_overflow=True, cells=cells)
-
-
-def _resolution(buckets: Buckets) -> RollupInterval | None:
-    for interval in (RollupInterval.HOUR, RollupInterval.MINUTE):
-        if buckets.aligned_to(interval):
-            return interval
-    return None
 
 
 def _is_dimension(name: str) -> bool:

@@ -24,8 +24,8 @@ ORDER BY n DESC, event
 
 UNIQUE_USERS = """
 SELECT uniqCombined64Merge(users)
-FROM distinct_users_hour
-WHERE project_id = {project_id:UInt32}
+FROM distinct_users_day
+WHERE project_id = {project_id:UInt32} AND event = ''
 """
 
 NEWEST_HOUR = """

@@ -20,7 +20,7 @@ class _Users(NamedTuple):
 
 
 async def read_totals(rooms: Rooms, project_id: int, _: StatsParameters) -> StatsAnswer:
-    """Return the totals: events exactly, distinct users as the union of the hours' sets, within about 1 %.
+    """Return the totals: events exactly, distinct users as the union of the days' sets, within about 1 %.
 
     Raises:
         QueryTooExpensive: the store gave up at its limits.

@@ -27,8 +27,8 @@ _COLUMNS = {
     "events": "timestamp",
     "rollup_minute": "bucket",
     "rollup_hour": "bucket",
-    "distinct_users_minute": "bucket",
     "distinct_users_hour": "bucket",
+    "distinct_users_day": "bucket",
     "sessions": "ended_at",
 }
 

@@ -250,7 +250,7 @@ async def test_the_columnar_copy_is_filled_up(stack: Stack) -> None:
     await append(stack, events, ARRIVAL)
     await assert_stored_once(stack, events)
     stack.clickhouse("ALTER TABLE events DELETE WHERE event = 'home' SETTINGS mutations_sync = 2")
-    for table in ("distinct_users_hour", "distinct_users_minute", "sessions"):
+    for table in ("distinct_users_hour", "distinct_users_day", "sessions"):
         stack.clickhouse(f"TRUNCATE TABLE {table}")
     code, found = verify(stack)
     homes = sum(event.event == "home" for event in events)

@@ -30,6 +30,8 @@ _ROLLUP_RANGE = """project_id = {project_id:UInt32}
 # Named events get a series each; otherwise one series counts all of them.
 _SERIES = {True: "event", False: "''"}
 _WHICH_EVENTS = {True: " AND event IN {events:Array(String)}", False: ""}
+# Of all events together there are sets of their own, under the name that no event has.
+_WHICH_SETS = {True: " AND event IN {events:Array(String)} AND event != ''", False: " AND event = ''"}
 
 _COUNTS = """
 WITH toInt64(toUnixTimestamp(bucket)) AS at,{bucket_start}
@@ -43,7 +45,7 @@ _USERS = """
 WITH toInt64(toUnixTimestamp(bucket)) AS at,{bucket_start}
 SELECT {series} AS series, 'total', '', if(grouping(start) = 1, NULL, start), uniqCombined64Merge(users)
 FROM {table}
-WHERE {range}{which}
+WHERE {range}{sets}
 GROUP BY GROUPING SETS ((series, start), (series))
 """
 
@@ -153,6 +155,7 @@ def _over_rollups(template: str, source: Source, *, named: bool, chosen: bool = 
         template,
         series=_SERIES[named],
         which=_WHICH_EVENTS[named],
+        sets=_WHICH_SETS[named],
         bucket_start=BUCKET_START,
         table=source.value,
         range=_ROLLUP_RANGE,
@@ -161,7 +164,7 @@ def _over_rollups(template: str, source: Source, *, named: bool, chosen: bool = 
 
 
 _ROLLUPS = (Source.ROLLUP_HOUR, Source.ROLLUP_MINUTE)
-_SETS = (Source.DISTINCT_USERS_HOUR, Source.DISTINCT_USERS_MINUTE)
+_SETS = (Source.DISTINCT_USERS_DAY, Source.DISTINCT_USERS_HOUR)
 COUNTS = {
     **{
         (source, named): _over_rollups(_COUNTS, source, named=named)

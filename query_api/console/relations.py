@@ -48,7 +48,7 @@ RELATIONS = {
 # What a table may show to a project at all, for the store to check once more. Of tables that are not named here
 # nothing is read, because no statement has them.
 _OF_PROJECT = ("events", "rollup_minute", "rollup_hour", "sessions", "people", "person_facts", "identity_links",
-               "distinct_users_minute", "distinct_users_hour")  # fmt: skip
+               "distinct_users_hour", "distinct_users_day")  # fmt: skip
 _OF_NOBODY = ("rollup_positions", "schema_migrations")
 
 

@@ -58,12 +58,7 @@ _IDS = f"SELECT DISTINCT toString(event_id) FROM events WHERE {_WHICH} AND {_TIM
 # As the materialized views of the migrations have it.
 _DERIVED = (
     f"""
-INSERT INTO distinct_users_minute (project_id, event, bucket, users)
-SELECT project_id, event, toStartOfMinute(timestamp) AS bucket, uniqCombined64State(distinct_id)
-FROM events WHERE {_WHICH} AND {_TIMES} GROUP BY project_id, event, bucket
-""",
-    f"""
-INSERT INTO distinct_users_hour (project_id, event, bucket, users)
+INSERT INTO distinct_users_feed (project_id, event, bucket, users)
 SELECT project_id, event, toStartOfHour(timestamp) AS bucket, uniqCombined64State(distinct_id)
 FROM events WHERE {_WHICH} AND {_TIMES} GROUP BY project_id, event, bucket
 """,

@@ -26,17 +26,26 @@ _DELETE = (
     f"ALTER TABLE people DELETE WHERE {_OF_PROJECT} AND (distinct_id IN {_IDS} OR person_id IN {_IDS})",
     f"ALTER TABLE person_facts DELETE WHERE {_OF_PROJECT} AND of = 'person' AND holder IN {_IDS}",
 )
-# A set of ids gives none of them back: the sets of those hours are made anew from the events that stay.
+# A set of ids gives none of them back: the sets of those hours are made anew from the events that stay, and those
+# of their days from the sets of all other hours, too.
+_DAYS = "arrayMap(hour -> intDiv(hour, 86400) * 86400, {hours:Array(UInt32)})"
 _DELETE_USERS = (
-    f"""
-ALTER TABLE distinct_users_minute
-DELETE WHERE {_OF_PROJECT} AND toUnixTimestamp(toStartOfHour(bucket)) IN {{hours:Array(UInt32)}}
-""",
     f"""
 ALTER TABLE distinct_users_hour
 DELETE WHERE {_OF_PROJECT} AND toUnixTimestamp(bucket) IN {{hours:Array(UInt32)}}
 """,
+    f"""
+ALTER TABLE distinct_users_day
+DELETE WHERE {_OF_PROJECT} AND toUnixTimestamp(bucket) IN {_DAYS}
+""",
 )
+_OTHER_HOURS = f"""
+INSERT INTO distinct_users_day (project_id, event, bucket, users)
+SELECT project_id, event, toStartOfDay(hour) AS bucket, uniqCombined64MergeState(users)
+FROM (SELECT project_id, event, bucket AS hour, users FROM distinct_users_hour WHERE {_OF_PROJECT})
+WHERE toUnixTimestamp(toStartOfDay(hour)) IN {_DAYS}
+GROUP BY project_id, event, bucket
+"""
 
 
 _CELL = "dimension, event, bucket, value"
@@ -90,7 +99,9 @@ def delete_person(
     asked = {"project_id": project_id, "ids": list(ids), "log_id": log_id, "ends": list(ends)}
     for statement in _DELETE:
         client.command(statement, parameters=asked, settings=_WAIT)
+    of_hours = {"project_id": project_id, "hours": wanted}
     for statement in _DELETE_USERS:
-        client.command(statement, parameters={"project_id": project_id, "hours": wanted}, settings=_WAIT)
+        client.command(statement, parameters=of_hours, settings=_WAIT)
+    client.command(_OTHER_HOURS, parameters=of_hours)
     for hour in wanted:
         derive_from_columnar(client, HourRange(hour, hour + 3600), project_id)

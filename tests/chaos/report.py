@@ -22,8 +22,8 @@ stretches the times below.
 
 Each run starts the real gateway and dataflow over the real PostgreSQL, the ClickHouse engine and an
 event log of its own (SQLite or RabbitMQ streams), sends events from four clients (two WebSocket, one
-HTTP, one Python SDK) while several faults strike at random moments,{also} then waits until everything has
-drained. The clients' ledger says of each event id whether it was acknowledged, rejected, or never
+HTTP, one Python SDK) while several faults strike at random moments, then waits until everything has
+drained.{also} The clients' ledger says of each event id whether it was acknowledged, rejected, or never
 answered. Traffic includes repeats within and across clients, retries with another `sent_at`, events
 that are up to 400 days old, clocks that are wrong by up to 700 days, and events that must be rejected
 beside good ones.
@@ -114,7 +114,9 @@ def write_report(attempts: list[RunResult], file: Path, outage: float = 0.0) -> 
             system=platform.system(),
             python=platform.python_version(),
             load=round(psutil.getloadavg()[2]),
-            also=f" while RabbitMQ is away for {outage:g} seconds in each run," if outage else "",
+            also=f" In each run RabbitMQ is away for {outage:g} seconds, while events go on to come."
+            if outage
+            else "",
             outage=f" --outage {outage:g}" if outage else "",
         )
     ]

@@ -38,7 +38,7 @@ SELECT toUnixTimestamp(bucket), event, value, sum(total) FROM {table} FINAL
 WHERE dimension = '{dimension}' GROUP BY 1, 2, 3
 """
 _USERS = """
-SELECT toUnixTimestamp(bucket), event, '', uniqCombined64Merge(users) FROM distinct_users_hour GROUP BY 1, 2
+SELECT toUnixTimestamp(bucket), event, '', uniqCombined64Merge(users) FROM distinct_users_hour WHERE event != '' GROUP BY 1, 2
 """
 _SESSIONS = "SELECT 0, session_id, '', uniqMerge(events) FROM sessions GROUP BY session_id"
 _TOTAL = "SELECT sum(total) FROM {table} FINAL WHERE dimension = ''"

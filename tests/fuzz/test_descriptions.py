@@ -1,6 +1,7 @@
 """Both servers against their own descriptions: schemathesis sends whatever the OpenAPI documents allow, and more."""
 
 import os
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,6 +25,8 @@ from tests.security.servers import Servers, running_servers
 QUERY_API = schemathesis.openapi.from_dict(query_api.openapi.openapi_document("0"))
 GATEWAY = schemathesis.openapi.from_dict(ingest_gateway.openapi.openapi_document("0", Limits()))
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "15"))
+# What generates questions calls itself for each level of a filter, a dozen frames at a time.
+sys.setrecursionlimit(max(sys.getrecursionlimit(), 10_000))
 PROMISES = [
     not_a_server_error,
     status_code_conformance,

@@ -21,21 +21,24 @@ def buckets(zone: str, interval: Interval, start: datetime = START) -> Buckets:
 @pytest.mark.parametrize(
     ("zone", "interval", "events", "users"),
     [
+        ("UTC", Interval.WEEK, Source.ROLLUP_HOUR, Source.DISTINCT_USERS_DAY),
+        ("UTC", Interval.DAY, Source.ROLLUP_HOUR, Source.DISTINCT_USERS_DAY),
         ("UTC", Interval.HOUR, Source.ROLLUP_HOUR, Source.DISTINCT_USERS_HOUR),
-        ("UTC", Interval.MINUTE, Source.ROLLUP_MINUTE, Source.DISTINCT_USERS_MINUTE),
+        ("UTC", Interval.MINUTE, Source.ROLLUP_MINUTE, Source.EVENTS),
         ("Europe/Berlin", Interval.DAY, Source.ROLLUP_HOUR, Source.DISTINCT_USERS_HOUR),
-        ("Asia/Kathmandu", Interval.DAY, Source.ROLLUP_MINUTE, Source.DISTINCT_USERS_MINUTE),
-        ("America/St_Johns", Interval.HOUR, Source.ROLLUP_MINUTE, Source.DISTINCT_USERS_MINUTE),
+        ("Asia/Kathmandu", Interval.DAY, Source.ROLLUP_MINUTE, Source.EVENTS),
+        ("America/St_Johns", Interval.HOUR, Source.ROLLUP_MINUTE, Source.EVENTS),
     ],
 )
 def test_zones_decide_the_resolution(zone: str, interval: Interval, events: Source, users: Source) -> None:
-    """Whole-hour offsets are answered by the hour, others by the minute."""
+    """UTC is answered by the day where it can be, whole-hour offsets by the hour, others by the minute or the event."""
     span = buckets(zone, interval)
     assert plan_trends(Measure.EVENTS, span) == Plan(events, Exactness.EXACT)
     assert plan_trends(Measure.EVENTS, span, breakdown=Breakdown(property="plan")) == Plan(
         events, Exactness.EXACT, may_overflow=True
     )
-    assert plan_trends(Measure.USERS, span) == Plan(users, Exactness.APPROXIMATE)
+    exactness = Exactness.EXACT if users is Source.EVENTS else Exactness.APPROXIMATE
+    assert plan_trends(Measure.USERS, span) == Plan(users, exactness)
 
 
 def test_what_rollups_do_not_keep_is_counted_from_the_events() -> None:

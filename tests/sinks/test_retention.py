@@ -19,8 +19,8 @@ TABLES = (
     "events",
     "rollup_minute",
     "rollup_hour",
-    "distinct_users_minute",
     "distinct_users_hour",
+    "distinct_users_day",
     "sessions",
 )
 
@@ -77,10 +77,12 @@ def _days(stores: Stores, project_id: int) -> tuple[int, dict[str, int]]:
     columnar = {
         table: int(
             stores.clickhouse.query(
-                f"SELECT count() FROM {table} WHERE project_id = {project_id}"
+                f"SELECT count() FROM {table} WHERE project_id = {project_id} {also}"
             ).result_rows[0][0]
         )
         for table in TABLES
+        # Of each event, and of all.
+        for also in ["AND event != ''" if table.startswith("distinct") else ""]
     }
     return row[0], columnar
 

@@ -61,7 +61,7 @@ FROM_EVENTS = Plan(Source.EVENTS)
 
 _DAY = 86_400
 # By the length of their own buckets in seconds, the coarsest first.
-_TABLES = {
+_TABLES: dict[Measure, dict[int, Source]] = {
     Measure.EVENTS: {RollupInterval.HOUR: Source.ROLLUP_HOUR, RollupInterval.MINUTE: Source.ROLLUP_MINUTE},
     Measure.USERS: {_DAY: Source.DISTINCT_USERS_DAY, RollupInterval.HOUR: Source.DISTINCT_USERS_HOUR},
 }

@@ -5,6 +5,7 @@ import os
 import signal
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -36,6 +37,8 @@ class ChildSpec:
     fails_after: int | None = None
     """Quick crashes without ever having been ready after which the start as a whole fails: for what
     nobody else can put right meanwhile. ``None`` for never."""
+    niceness: int = 0
+    """How far it stands back, by up to 19, while there is not enough processor time for all."""
 
 
 class NoticeKind(StrEnum):
@@ -177,6 +180,11 @@ class Child:
             pipe.close_child_end()
         self._process = process
         self._registry.add(process.pid)
+        if self.spec.niceness:
+            # At once: what it starts stands back as far as it does.
+            own = os.getpriority(os.PRIO_PROCESS, 0)
+            with suppress(ProcessLookupError):
+                os.setpriority(os.PRIO_PROCESS, process.pid, min(19, own + self.spec.niceness))
         if self._stopping.is_set():
             # stop() came while the process was being made and had nobody to signal.
             self._signal(signal.SIGTERM)

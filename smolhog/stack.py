@@ -23,6 +23,8 @@ DATABASE_STOP_SECONDS = 30.0
 DATABASE_TRIES = 3
 # The gateway answers what it holds before it ends.
 GATEWAY_STOP_SECONDS = 45.0
+# Clients wait for the gateway's acks, and people for the query API: what only has to keep up stands back.
+_KEEPS_UP = 5
 
 
 def resolve(settings: Settings, folder: Path) -> Settings:
@@ -88,6 +90,7 @@ def databases(settings: Settings) -> list[ChildSpec]:
                 partial(postgres_answers, settings),
                 stop_timeout_seconds=DATABASE_STOP_SECONDS,
                 fails_after=DATABASE_TRIES,
+                niceness=_KEEPS_UP,
             )
         )
     if settings.clickhouse_url is None:
@@ -108,6 +111,7 @@ def databases(settings: Settings) -> list[ChildSpec]:
                 partial(answers, "127.0.0.1", port, "/ping"),
                 stop_timeout_seconds=DATABASE_STOP_SECONDS,
                 fails_after=DATABASE_TRIES,
+                niceness=_KEEPS_UP,
             )
         )
     return children
@@ -142,6 +146,7 @@ def dataflows(settings: Settings) -> list[ChildSpec]:
             _smolhog("dataflow", "--index", str(index), "--total", str(total)),
             partial(answers, settings.metrics_host, settings.metrics_port + index, "/health/live"),
             env=as_environment(settings),
+            niceness=_KEEPS_UP,
         )
         for index in range(total)
     ]

@@ -97,6 +97,20 @@ def order(folder: Path) -> list[str]:
     return (folder / "order").read_text().splitlines()
 
 
+async def test_what_only_has_to_keep_up_stands_back(tmp_path: Path) -> None:
+    """A child that says so, and what it starts, get what processor time is left over."""
+    own = psutil.Process().nice()
+    with supervisor(tmp_path, []) as boss:
+        async with boss:
+            await boss.start(
+                spec(tmp_path, "gateway"),
+                spec(tmp_path, "database", STUBBORN, niceness=3, stop_timeout_seconds=0.1),
+            )
+            gateway, database = (psutil.Process(child.pid) for child in boss.children)
+            (started,) = database.children()
+            assert (gateway.nice(), database.nice(), started.nice()) == (own, own + 3, own + 3)
+
+
 async def test_waves_start_in_order_and_stop_in_reverse(tmp_path: Path) -> None:
     """A child is started when what it needs is ready, and stopped before that."""
     notices: list[Notice] = []

@@ -30,6 +30,7 @@ from dataflows.rollup_state import STATE_VERSION, Group, RollupState, decode_sta
 from schemas.rollup import OTHER, TOTAL, CellGroup, Interval, RollupRows
 
 _GroupKey = tuple[int, int, int]  # project, interval, bucket
+_HourKey = tuple[int, int]  # project, hour
 _Pending = dict[str, list[Fields]]  # event -> properties, context, properties, context, ...
 _Dirty = dict[tuple[str, str], set[str]]  # event, dimension -> values
 
@@ -69,7 +70,7 @@ class RollupCounter:
         self._values = values
         self._log_time = 0
         self._groups: dict[_GroupKey, Group] = {}
-        self._pending: dict[_GroupKey, _Pending] = {}
+        self._pending: dict[_HourKey, dict[_GroupKey, _Pending]] = {}
         self._dirty: dict[_GroupKey, _Dirty] = {}
         self._closed: list[RollupRows] = []
         self._handed_on: list[RollupRows] = []  # of closed groups, since the last snapshot
@@ -114,15 +115,16 @@ class RollupCounter:
                 share = shares[minute, event] = []
             share.append(properties)
             share.append(context)
-        # All groups are opened before any event waits: closing one counts all that waits.
+        # All groups are opened before any event waits: closing one counts what waits for its hour.
         for minute in {minute: None for minute, _ in shares}:
             for key in _keys_of(project_id, minute):
                 self._open(offset, key)
         for (minute, event), share in shares.items():
             if self._is_past((project_id, Interval.MINUTE, minute)):
                 self._late += len(share) // 2
+            pending = self._pending.setdefault((project_id, minute - minute % Interval.HOUR), {})
             for key in _keys_of(project_id, minute):
-                self._pending.setdefault(key, {}).setdefault(event, []).extend(share)
+                pending.setdefault(key, {}).setdefault(event, []).extend(share)
                 totals = self._groups[key].cells.setdefault(event, {TOTAL: {TOTAL: 0}})[TOTAL]
                 totals[TOTAL] += len(share) // 2
                 self._dirty.setdefault(key, {})[event, TOTAL] = {TOTAL}
@@ -150,20 +152,8 @@ class RollupCounter:
 
     def settle(self) -> None:
         """Count what events hold, which frees them; changes no number."""
-        # What waits for an hour is what waits for its minutes: it is counted once, by minute.
-        by_hour: dict[tuple[int, int, str], list[Columns]] = {}
-        for key, pending in self._pending.items():
-            project_id, interval, bucket = key
-            if interval == Interval.MINUTE:
-                for event, seen in pending.items():
-                    columns = count_columns(seen)
-                    self._add(key, event, columns, seen)
-                    hour = (project_id, bucket - bucket % Interval.HOUR, event)
-                    by_hour.setdefault(hour, []).append(columns)
-        for (project_id, bucket, event), minutes in by_hour.items():
-            key = (project_id, Interval.HOUR, bucket)
-            self._add(key, event, join_columns(minutes), self._pending[key][event])
-        self._pending.clear()
+        for hour in list(self._pending):
+            self._settle_hour(hour)
 
     def emit(self) -> list[RollupRows]:
         """Return the cells that changed since the last call.
@@ -226,12 +216,29 @@ class RollupCounter:
         """Make sure that a group is open for events of this message; closes one that is past."""
         group = self._groups.get(key)
         if group is not None and group.segment < offset and self._is_past(key):
-            self.settle()
+            # Only what it waits with: late events close groups all the time, and the many that are on time go on waiting.
+            project_id, _, bucket = key
+            self._settle_hour((project_id, bucket - bucket % Interval.HOUR))
             self._close(key)
             group = None
         if group is None:
             group = self._groups[key] = Group(offset, offset, {})
         group.version = offset
+
+    def _settle_hour(self, hour: _HourKey) -> None:
+        # What waits for an hour is what waits for its minutes: it is counted once, by minute.
+        minutes: dict[str, list[Columns]] = {}
+        waiting = self._pending.pop(hour, {})
+        for key, pending in waiting.items():
+            if key[1] == Interval.MINUTE:
+                for event, seen in pending.items():
+                    columns = count_columns(seen)
+                    self._add(key, event, columns, seen)
+                    minutes.setdefault(event, []).append(columns)
+        project_id, bucket = hour
+        key = (project_id, Interval.HOUR, bucket)
+        for event, parts in minutes.items():
+            self._add(key, event, join_columns(parts), waiting[key][event])
 
     def _add(self, key: _GroupKey, event: str, columns: Columns, seen: list[Fields]) -> None:
         """Add the columns of events to their group; ``seen`` are the events, in the order of the log."""

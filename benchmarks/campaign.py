@@ -23,6 +23,7 @@ from benchmarks.stages.drain import measure_drain
 from benchmarks.stages.engines import measure_engines
 from benchmarks.stages.event_log import measure_event_log
 from benchmarks.stages.gateway import measure_gateway
+from benchmarks.stages.growth import measure_growth
 from benchmarks.stages.postgres import measure_postgres
 from benchmarks.stages.queries import measure_queries
 from benchmarks.stages.steps import measure_steps, measure_wire_decode
@@ -92,6 +93,11 @@ def _steps(options: Options, outcome: Outcome) -> None:
     """Decoding a frame, and the dataflow's steps, without services."""
     outcome.results += measure_wire_decode(options.sizes.steps, 100, options.sizes.rounds)
     outcome.add(measure_steps(options.sizes.steps, options.sizes.rounds))
+
+
+def _growth(options: Options, outcome: Outcome) -> None:
+    """What an event costs the dataflow, by users, properties, partitions and events."""
+    outcome.results += measure_growth(options.sizes.growth, options.sizes.rounds)
 
 
 def _engines(options: Options, outcome: Outcome) -> None:
@@ -192,6 +198,7 @@ STAGES: dict[str, Stage] = {
     "event-log": _event_log,
     "row-at-a-time": _row_at_a_time,
     "steps": _steps,
+    "growth": _growth,
     "engines": _engines,
     "gateway": _gateway,
     "drain": _drain,

@@ -5,7 +5,7 @@ objects are put together.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -41,16 +41,16 @@ _ITEM_BYTES = 1024**2
 
 
 def log_messages(
-    events: int, *, seed: int = 1, shape: Shape = USUAL, batch: int = _BATCH
+    events: int, *, seed: int = 1, shape: Shape = USUAL, batch: int = _BATCH, partitions: int = PARTITIONS
 ) -> dict[int, list[bytes]]:
     """Make the messages that a gateway would append for these events, by partition."""
     parts: defaultdict[int, list[bytes]] = defaultdict(list)
-    messages: dict[int, list[bytes]] = {partition: [] for partition in range(PARTITIONS)}
+    messages: dict[int, list[bytes]] = {partition: [] for partition in range(partitions)}
     decode = msgspec.json.Decoder(WireEvent).decode
     waiting: defaultdict[int, list[LogEvent]] = defaultdict(list)
     for number, (encoded, _) in enumerate(encoded_events(events, seed, shape), 1):
         event = decode(encoded)
-        waiting[partition_of(PROJECT_ID, event.distinct_id, PARTITIONS)].append(
+        waiting[partition_of(PROJECT_ID, event.distinct_id, partitions)].append(
             LogEvent(
                 event.event_id or "",
                 event.event,
@@ -111,9 +111,10 @@ class Steps:
     Args:
         folder: of the index; made if it is not there.
         partition: which partition of the log.
+        after: called after each step with its name.
     """
 
-    def __init__(self, folder: Path, partition: int = 0) -> None:
+    def __init__(self, folder: Path, partition: int = 0, after: Callable[[str], None] | None = None) -> None:
         self._index = RocksDedupIndex(folder, _DEDUP_DAYS)
         self._rollups = RollupCounter(partition, _GRACE_SECONDS, _BREAKDOWN_VALUES)
         self._pipeline = PartitionPipeline(
@@ -124,6 +125,8 @@ class Steps:
             rollups=self._rollups,
             limits=Limits(),
         )
+        if after is not None:
+            self._pipeline.after = after
 
     def process(self, messages: list[Message]) -> StoredBatch:
         """Take consecutive messages through all steps."""

@@ -26,6 +26,8 @@ class Group(StrEnum):
     ENGINE = "engine"
     """The same windowed count in other engines."""
     QUERY = "query"
+    GROWTH = "growth"
+    """What an event costs the dataflow, as traffic changes."""
 
 
 @dataclass(frozen=True, slots=True)

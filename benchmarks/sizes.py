@@ -13,6 +13,7 @@ class Sizes:
         log: events appended to each event log.
         rows: events of the row-at-a-time baseline.
         steps: events for decoding and processing without services.
+        growth: events of each kind of traffic that goes through the steps alone.
         engines: events for each stream engine.
         gateway: (batch, events) of each load of the gateway alone.
         drain: events that wait in the log.
@@ -31,6 +32,7 @@ class Sizes:
     log: int
     rows: int
     steps: int
+    growth: int
     engines: int
     gateway: tuple[tuple[int, int], ...]
     drain: int
@@ -50,6 +52,7 @@ QUICK = Sizes(
     log=200_000,
     rows=2_000,
     steps=100_000,
+    growth=50_000,
     engines=200_000,
     gateway=((1, 20_000), (10, 100_000), (100, 300_000), (500, 300_000)),
     drain=200_000,
@@ -69,6 +72,7 @@ FULL = Sizes(
     log=1_000_000,
     rows=10_000,
     steps=400_000,
+    growth=200_000,
     engines=1_000_000,
     gateway=((1, 100_000), (10, 500_000), (100, 2_000_000), (500, 2_000_000)),
     drain=2_000_000,
@@ -88,6 +92,7 @@ TINY = Sizes(
     log=1_000,
     rows=50,
     steps=1_000,
+    growth=1_000,
     engines=1_000,
     gateway=((1, 50), (100, 1_000)),
     drain=2_000,

@@ -29,6 +29,7 @@ class Shape:
         repeated: share of events that are sent a second time, under the same id.
         late: share of events that are one to 72 hours old.
         hot: share of events that are one and the same user's, who lies in one partition.
+        more: properties on top of the usual six, each with twenty values.
     """
 
     users: int = 5_000
@@ -36,6 +37,7 @@ class Shape:
     repeated: float = 0.0
     late: float = 0.0
     hot: float = 0.0
+    more: int = 0
 
 
 USUAL = Shape()
@@ -75,6 +77,7 @@ def shop_events(count: int, seed: int, shape: Shape = USUAL) -> Iterator[Event]:
             "price": round(chance.random() * 100, 2),
             "quantity": chance.randrange(1, 5),
             "user_cohort": f"2026-{chance.randrange(1, 12):02}",
+            **{f"property_{number}": f"value_{chance.randrange(20)}" for number in range(shape.more)},
         }
         yield Event(
             event=chance.choice(EVENT_NAMES),

@@ -52,6 +52,15 @@ def render(run: Run, pictures: Sequence[Picture], *, heading: int = 1) -> str:
                 parts += _pictures(pictures, "end to end", "throughput")
     if results := run.of(Group.END_TO_END):
         parts += [f"{mark}# What an event costs", _costs(results), *_pictures(pictures, "cpu")]
+    if results := run.of(Group.GROWTH):
+        parts += [
+            f"{mark}# Where the dataflow's time goes, and how it grows",
+            (
+                "Processor time of the steps alone, in µs an event. Rollup rows are written about once a second for "
+                "each cell that changed, so they are fewer the more events a second there are."
+            ),
+            _growth(results),
+        ]
     if results := [result for result in run.of(Group.LATENCY, Group.STAGE) if result.latencies]:
         parts += [
             f"{mark}# Latency",
@@ -103,6 +112,24 @@ def _aims(run: Run) -> str:
 
 def _met(met: bool) -> str:  # noqa: FBT001 - one word for the other
     return "met" if met else "**missed**"
+
+
+def _growth(results: list[Result]) -> str:
+    steps = list(results[0].cpu_microseconds)
+    return _table(
+        ("", "all", *steps, "rollup rows an event", "loss check"),
+        (
+            (
+                result.title,
+                f"{sum(result.cpu_microseconds.values()):.1f}",
+                *(f"{result.cpu_microseconds.get(step, 0):.1f}" for step in steps),
+                f"{result.figures['rollup rows an event']:.2f}",
+                _loss(result),
+            )
+            for result in results
+        ),
+        right=tuple(range(1, len(steps) + 3)),
+    )
 
 
 def _throughput(results: list[Result]) -> str:

@@ -20,7 +20,7 @@ from threading import Thread
 
 import stamina
 from bytewax._bytewax import cluster_main
-from bytewax.recovery import RecoveryConfig, init_db_dir
+from bytewax.recovery import RecoveryConfig
 
 from dataflows.beginning import Beginning
 from dataflows.dedup_index import RocksDedupIndex
@@ -31,6 +31,7 @@ from dataflows.flow import build_flow
 from dataflows.geo import no_geo, open_geo
 from dataflows.lag import Progress
 from dataflows.pipeline import PartitionPipeline
+from dataflows.recovery import create_recovery_store
 from dataflows.rollup import RollupCounter
 from dataflows.source import EventLogSource
 from dataflows.stores import StoresSink
@@ -176,7 +177,7 @@ def _run(
     enricher = Enricher(open_geo(options.geoip_file) if options.geoip_file else no_geo)
     recovery = folder / "recovery"
     if not recovery.exists():
-        _create_recovery_store(recovery)
+        create_recovery_store(recovery)
 
     def make_rollups(state: bytes | None) -> RollupCounter:
         return RollupCounter(
@@ -243,14 +244,3 @@ def _owned(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def _create_recovery_store(recovery: Path) -> None:
-    """Create the store whole or not at all."""
-    new = recovery.with_name("recovery.new")
-    if new.exists():
-        for leftover in new.iterdir():
-            leftover.unlink()
-    new.mkdir(exist_ok=True)
-    init_db_dir(new, 1)
-    new.rename(recovery)

@@ -11,7 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Awaitable, Callable
 from concurrent.futures import CancelledError as FutureCancelledError
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import structlog
 
@@ -19,6 +19,8 @@ from event_log.errors import EventLogClosed, EventLogUnavailable
 from event_log.port import EventLog, Message
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 DEFAULT_QUEUE_BYTES = 16 * 1024 * 1024
 _REOPEN_SECONDS = 0.5
@@ -169,17 +171,47 @@ class BlockingLog:
         Raises:
             EventLogUnavailable: no answer in time.
         """
+        return self._ask(lambda log: log.end(partition), f"the end of partition {partition}", timeout)
 
-        async def ask() -> int:
+    def oldest(self, partition: int, *, timeout: float = 10.0) -> int:
+        """Return the offset of the oldest message that is kept, as :meth:`end` does."""
+        return self._ask(
+            lambda log: log.oldest(partition), f"the beginning of partition {partition}", timeout
+        )
+
+    def append(self, partition: int, body: bytes, *, timeout: float = 10.0) -> None:
+        """Store one message; returns when it is durable.
+
+        Raises:
+            EventLogError: see :meth:`event_log.port.EventLog.append`.
+        """
+        self._ask(lambda log: log.append(partition, body), f"an append to partition {partition}", timeout)
+
+    def first_message(self, partition: int, from_offset: int, *, timeout: float = 10.0) -> Message:
+        """Return the first message at or after an offset; waits for it, up to `timeout` seconds.
+
+        Raises:
+            EventLogUnavailable: none came in time.
+        """
+
+        async def first(log: EventLog) -> Message:
+            messages = log.read(partition, from_offset)
+            try:
+                return await anext(messages)
+            finally:
+                await messages.aclose()
+
+        return self._ask(first, f"a message of partition {partition}", timeout)
+
+    def _ask(self, question: Callable[[EventLog], Awaitable[T]], what: str, timeout: float) -> T:
+        async def ask() -> T:
             async with asyncio.timeout(timeout):
-                return await (await self._opened()).end(partition)
+                return await question(await self._opened())
 
         try:
             return asyncio.run_coroutine_threadsafe(ask(), self._loop).result()
         except (TimeoutError, FutureCancelledError) as error:
-            raise EventLogUnavailable(
-                f"the end of partition {partition} was not told in {timeout} s"
-            ) from error
+            raise EventLogUnavailable(f"{what} did not come in {timeout} s") from error
 
     def log_id(self) -> int:
         """Return which log this is. Waits for as long as it takes to open it."""

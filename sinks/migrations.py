@@ -41,14 +41,15 @@ def read_migrations(package: str) -> list[Migration]:
         found.append(
             Migration(
                 name=entry.name.removesuffix(".sql"),
-                statements=tuple(_statements(text)),
+                statements=tuple(split_statements(text)),
                 checksum=hashlib.sha256(text.encode()).hexdigest(),
             )
         )
     return found
 
 
-def _statements(text: str) -> Iterable[str]:
+def split_statements(text: str) -> Iterable[str]:
+    """Yield the statements of a file: each ends with a semicolon at the end of a line; lines of comment are left out."""
     code = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("--"))
     for statement in re.split(r";[ \t]*$", code, flags=re.MULTILINE):
         if statement.strip():

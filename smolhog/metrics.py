@@ -111,6 +111,35 @@ EVENT_TO_STORED_SECONDS = Histogram(
     buckets=SECONDS,
 )
 
+FLOW_EVENTS = Counter("smolhog_flow_events", "Events that a flow took from its input.", ["flow"])
+FLOW_EVENTS_REPEATED = Counter(
+    "smolhog_flow_events_repeated",
+    "Events that a flow passed over because their id was seen before.",
+    ["flow"],
+)
+FLOW_EVENTS_REFUSED = Counter(
+    "smolhog_flow_events_refused", "Events that a flow passed over because they are not sound.", ["flow"]
+)
+FLOW_LAG_MESSAGES = Gauge(
+    "smolhog_flow_lag_messages",
+    "Messages of its input whose effect a flow has not made durable yet.",
+    ["flow", "partition"],
+)
+FLOW_LOG_TIME = Gauge(
+    "smolhog_flow_log_time_seconds",
+    "Arrival of the newest event whose effect is durable, in seconds since 1970.",
+    ["flow", "partition"],
+)
+FLOW_ROWS = Counter("smolhog_flow_rows", "Rows that an output of a flow made durable.", ["flow", "step"])
+FLOW_SINK_RETRIES = Counter(
+    "smolhog_flow_sink_retries", "Writes of a flow's output that had to be tried again.", ["flow", "step"]
+)
+FLOW_DELIVERIES_FAILED = Counter(
+    "smolhog_flow_deliveries_failed",
+    "Calls of a flow's webhook that were given up and kept, by why.",
+    ["flow", "step", "reason"],
+)
+
 STORED_OFFSET = Gauge(
     "smolhog_stored_offset",
     "Offset before which PostgreSQL holds every message, as the query API finds it when it is asked.",

@@ -41,7 +41,7 @@ SELECT whole, greatest(whole, counted) FROM
 # What ClickHouse answers to rows that it will never take: it could not parse them, or the table is
 # not what we think. Whatever else it answers (memory, too many parts, read-only, shutting down) may
 # pass; stopping for what passes would be worse than trying what does not.
-_FINAL_CODES = frozenset(
+FINAL_CODES = frozenset(
     {6, 16, 20, 25, 26, 27, 33, 38, 41, 43, 44, 47, 53, 60, 62, 69, 70, 72, 73, 81, 117, 131, 376, 467}
 )
 
@@ -110,7 +110,7 @@ class ClickHouseWriter:
                 _insert(client, "rollup_positions", _POSITION_COLUMNS, positions)
         except DatabaseError as error:
             self.close()
-            if error.code in _FINAL_CODES:
+            if error.code in FINAL_CODES:
                 raise SinkRejectedWrite(f"ClickHouse: {error}") from error
             raise SinkUnavailable(f"ClickHouse: {error}") from error
         except (ClickHouseError, HTTPError, OSError) as error:

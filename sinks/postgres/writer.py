@@ -16,6 +16,7 @@ from schemas.stored import EVENT_COLUMNS, MessageRows, StoredBatch, StoredReject
 from sinks.errors import PartitionOwned, SinkRejectedWrite, SinkUnavailable
 from sinks.postgres.deleted_people import read_deleted
 from sinks.postgres.partitions import DayPartitions
+from sinks.postgres.retryable import RETRYABLE
 from sinks.report import WriteReport
 
 _log = structlog.get_logger()
@@ -46,15 +47,6 @@ WHERE locktype = 'advisory' AND granted AND classid = %s::bigint::oid AND objid 
 """
 # Any number that no other program is likely to pair with ours.
 _LOCK_SPACE = 0x5340_0000_0000
-# The server restarts, fails over, or is out of something that comes back.
-_RETRYABLE = (
-    psycopg.OperationalError,
-    psycopg.InterfaceError,
-    errors.InsufficientResources,
-    errors.OperatorIntervention,
-    errors.TransactionRollback,
-    errors.ReadOnlySqlTransaction,
-)
 
 
 class PostgresWriter:
@@ -95,7 +87,7 @@ class PostgresWriter:
         """Return project, digest and offset of all who were deleted; raises as :meth:`position`."""
         try:
             return read_deleted(self._connected(), self._log_id, self._partition)
-        except _RETRYABLE as error:
+        except RETRYABLE as error:
             self.close()
             raise SinkUnavailable(f"PostgreSQL: {error}".strip()) from error
 
@@ -124,7 +116,7 @@ class PostgresWriter:
             except errors.UniqueViolation:
                 _log.info("event ids older than the dedup window", partition=self._partition)
                 self._store(connection, messages, next_offset, log_time, staged=True)
-        except _RETRYABLE as error:
+        except RETRYABLE as error:
             self.close()
             raise SinkUnavailable(f"PostgreSQL: {error}".strip()) from error
         except psycopg.Error as error:
@@ -161,12 +153,12 @@ class PostgresWriter:
                 keepalives_count=3,
                 tcp_user_timeout=10_000,
             )
-        except _RETRYABLE as error:
+        except RETRYABLE as error:
             raise SinkUnavailable(f"PostgreSQL: {error}".strip()) from error
         try:
             self._own_partition(connection)
             row = connection.execute(_READ_POSITION, [self._log_id, self._partition]).fetchone()
-        except _RETRYABLE as error:
+        except RETRYABLE as error:
             connection.close()
             raise SinkUnavailable(f"PostgreSQL: {error}".strip()) from error
         except (PartitionOwned, SinkUnavailable):

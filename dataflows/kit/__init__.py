@@ -1,0 +1,51 @@
+"""The kit for writing dataflows: what a data engineer imports, and all of it.
+
+A flow is a file with one :class:`Flow`; what it does is a function over streams of event batches. The steps
+keep it right: whatever is killed, the effect is that of every event once.
+"""
+
+from dataflows.kit.aggregates import count, distinct_of, max_of, mean_of, min_of, sum_of, top_of
+from dataflows.kit.batch import Event, EventBatch, Events, prop
+from dataflows.kit.event_steps import drop_repeats, enrich, filter_events, map_batches, map_events, map_rows
+from dataflows.kit.flow import Flow
+from dataflows.kit.inputs import BackfillSource, FileSource, LogSource
+from dataflows.kit.rows import Rows, Window, WindowRows, Windows
+from dataflows.kit.sinks.clickhouse_table import ClickHouseTable
+from dataflows.kit.sinks.postgres_table import PostgresTable
+from dataflows.kit.windows import closed_windows, sliding_windows, tumbling_windows, window_partials
+from dataflows.kit.writing import write
+
+__all__ = [
+    "BackfillSource",
+    "ClickHouseTable",
+    "Event",
+    "EventBatch",
+    "Events",
+    "FileSource",
+    "Flow",
+    "LogSource",
+    "PostgresTable",
+    "Rows",
+    "Window",
+    "WindowRows",
+    "Windows",
+    "closed_windows",
+    "count",
+    "distinct_of",
+    "drop_repeats",
+    "enrich",
+    "filter_events",
+    "map_batches",
+    "map_events",
+    "map_rows",
+    "max_of",
+    "mean_of",
+    "min_of",
+    "prop",
+    "sliding_windows",
+    "sum_of",
+    "top_of",
+    "tumbling_windows",
+    "window_partials",
+    "write",
+]

@@ -1,0 +1,217 @@
+"""Runs a flow until it is killed, which is its normal end; a flow over files ends with them.
+
+A flow has a process of its own and one worker over all partitions of its input, so that steps may bring
+partitions together (see docs/adr/0007-flows-of-the-kit.md). All that it keeps on disk lies in its folder.
+"""
+
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from shutil import rmtree
+
+import psycopg
+import stamina
+import structlog
+from bytewax._bytewax import cluster_main
+from bytewax.inputs import Source
+from bytewax.recovery import RecoveryConfig
+
+from dataflows.deleted_people import DeletedPeople, DeletedPerson
+from dataflows.kit.decoding import BatchDecoder
+from dataflows.kit.errors import FlowError, FlowOwned
+from dataflows.kit.flow import Flow
+from dataflows.kit.inputs import LogSource
+from dataflows.kit.log_partitions import KeyedBatch, LogPartitions
+from dataflows.kit.migrations import migrate_flow
+from dataflows.kit.progress import Progress
+from dataflows.kit.reasons import reasons
+from dataflows.kit.runtime import ProcessRuntime
+from dataflows.kit.sink import FLUSH_ROWS
+from dataflows.kit.starts import find_starts
+from dataflows.kit.ticks import Ticks
+from dataflows.kit.watch import FlowWatch
+from dataflows.recovery import create_recovery_store
+from event_log.blocking import BlockingLog
+from event_log.errors import EventLogError
+from event_log.port import EventLog
+from schemas.limits import DEFAULT_LIMITS, Limits
+from sinks.errors import SinkError
+from sinks.postgres.deleted_people import read_deleted
+from smolhog.file_lock import FileLock, FileLocked
+
+_log = structlog.get_logger()
+
+_LOCK_SPACE = 0x464C_4F57_0000_0000
+_OWN_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class FlowOptions:
+    """What a process that runs a flow needs.
+
+    Attributes:
+        data: holds the folders of all flows.
+        open_log: opens the event log.
+        partitions: of the event log.
+        postgres_dsn: PostgreSQL, with SmolHog's schema.
+        clickhouse_url: ClickHouse.
+        open_other_log: opens another event log, by its URL and number of partitions.
+        limits: what an event may hold.
+        dedup_days: how long an id is remembered.
+        tick_seconds: time for which a partition is idle before it is told the time.
+        flush_rows: see :data:`dataflows.kit.sink.FLUSH_ROWS`.
+    """
+
+    data: Path
+    open_log: Callable[[], Awaitable[EventLog]]
+    partitions: int
+    postgres_dsn: str
+    clickhouse_url: str
+    open_other_log: Callable[[str, int], Awaitable[EventLog]]
+    limits: Limits = DEFAULT_LIMITS
+    dedup_days: int = 8
+    tick_seconds: float = 5.0
+    flush_rows: int = FLUSH_ROWS
+
+
+def flow_folder(flow: Flow, data: Path) -> Path:
+    """Return where a version of a flow keeps its state."""
+    return data / "flows" / flow.name / f"v{flow.version}"
+
+
+def run_flow(flow: Flow, options: FlowOptions) -> None:
+    """Run a flow until killed, or until its files end.
+
+    Raises:
+        FlowError: it cannot run, or another process runs it.
+        SinkError: a store refuses rows for good.
+        EventLogError: the log has lost messages that had no effect yet.
+    """
+    folder = flow_folder(flow, options.data)
+    with _owned_folder(flow, folder), _owned_in_postgres(flow, options.postgres_dsn) as connection:
+        migrate_flow(flow, options.postgres_dsn, options.clickhouse_url)
+        with BlockingLog(options.open_log) as log:
+            _run_over_log(flow, options, folder, log, connection)
+
+
+def _run_over_log(
+    flow: Flow, options: FlowOptions, folder: Path, log: BlockingLog, connection: psycopg.Connection
+) -> None:
+    assert isinstance(flow.source, LogSource)
+    log_id = log.log_id()
+    state = folder / str(log_id)
+    state.mkdir(exist_ok=True)
+    partitions = tuple(str(partition) for partition in range(options.partitions))
+    ticks = Ticks(lambda partition, body: _append(log, partition, body), options.tick_seconds)
+    progress = Progress()
+    runtime = ProcessRuntime(
+        flow,
+        state,
+        log_id,
+        partitions,
+        options.postgres_dsn,
+        options.clickhouse_url,
+        options.open_other_log,
+        ticks,
+        options.flush_rows,
+    )
+
+    def make_decoder(partition: str) -> BatchDecoder:
+        gone = read_deleted(connection, log_id, int(partition))
+        return BatchDecoder(
+            flow.name,
+            partition,
+            runtime.index("source", partition, options.dedup_days),
+            options.limits,
+            DeletedPeople(map(DeletedPerson._make, gone)),
+        )
+
+    starts = find_starts(state / "starts.json", flow.source.start, log, options.partitions)
+    source = LogPartitions(log, starts, make_decoder, progress, ticks)
+    _run(flow, source, runtime, FlowWatch(flow, log_id, progress, options.postgres_dsn, log))
+
+
+def _run(flow: Flow, source: Source[KeyedBatch], runtime: ProcessRuntime, watch: FlowWatch) -> None:
+    recovery = runtime.folder / "recovery"
+    if not recovery.exists():
+        create_recovery_store(recovery)
+    dataflow = flow.build(source, runtime)
+    _log.info("flow runs", flow=flow.name, version=flow.version)
+    try:
+        with watch.running():
+            cluster_main(
+                dataflow, [], 0, epoch_interval=flow.epoch, recovery_config=RecoveryConfig(str(recovery))
+            )
+    except Exception as error:
+        for reason in reasons(error):
+            if isinstance(reason, FlowError | SinkError | EventLogError):
+                raise reason from error
+        raise
+    finally:
+        runtime.close()
+
+
+def reset_flow(flow: Flow, options: FlowOptions) -> None:
+    """Forget how far a version of a flow has come; what it wrote is its owner's to delete.
+
+    Raises:
+        FlowOwned: it runs.
+    """
+    folder = flow_folder(flow, options.data)
+    with _owned_folder(flow, folder), _owned_in_postgres(flow, options.postgres_dsn) as connection:
+        for table in ("flow_positions", "flow_progress"):
+            connection.execute(
+                f"DELETE FROM {table} WHERE flow = %s AND version = %s".encode(), [flow.name, flow.version]
+            )
+        for each in folder.iterdir():
+            if each.is_dir():
+                rmtree(each)
+
+
+def _append(log: BlockingLog, partition: int, body: bytes) -> None:
+    """Append without waiting; a tick that is lost is followed by another."""
+
+    def append() -> None:
+        try:
+            log.append(partition, body)
+        except EventLogError as error:
+            _log.info("partition was not told the time", partition=partition, reason=str(error))
+
+    threading.Thread(target=append, name="tick", daemon=True).start()
+
+
+@contextmanager
+def _owned_folder(flow: Flow, folder: Path) -> Iterator[None]:
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        lock = FileLock(folder / "lock")
+    except FileLocked as error:
+        raise FlowOwned(
+            f"another process on this machine runs flow {flow.name} (pid {error.holder})"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _owned_in_postgres(flow: Flow, dsn: str) -> Iterator[psycopg.Connection]:
+    """Hold the flow on whatever machine; a killed predecessor is noticed within seconds."""
+    digest = blake2b(f"{flow.name} {flow.version}".encode(), digest_size=4).digest()
+    lock = _LOCK_SPACE | int.from_bytes(digest, "big")
+    with psycopg.connect(
+        dsn,
+        autocommit=True,
+        application_name=f"smolhog-flow-{flow.name}",
+        options="-c timezone=UTC -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3",
+    ) as connection:
+        for attempt in stamina.retry_context(on=FlowOwned, attempts=None, timeout=_OWN_SECONDS, wait_max=1.0):
+            with attempt:
+                row = connection.execute("SELECT pg_try_advisory_lock(%s)", [lock]).fetchone()
+                if row is None or not row[0]:
+                    raise FlowOwned(f"another process runs flow {flow.name}, version {flow.version}")
+        yield connection

@@ -1,0 +1,1 @@
+"""Where the outputs of flows go, a module for each kind of place."""

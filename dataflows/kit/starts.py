@@ -1,0 +1,63 @@
+"""Where a flow begins to read the log: found once, and written down before anything has an effect."""
+
+import json
+import os
+from datetime import datetime
+from pathlib import Path
+
+from dataflows.kit.errors import FlowInvalid
+from dataflows.kit.inputs import Start
+from event_log.blocking import BlockingLog
+from schemas.envelope import EnvelopeError, decode_message
+
+
+def find_starts(file: Path, start: Start, log: BlockingLog, partitions: int) -> dict[str, int]:
+    """Return the offset to begin with in each partition; what ``file`` says, if there is one.
+
+    Raises:
+        FlowInvalid: ``start`` names not every partition.
+        EventLogUnavailable: the log does not answer.
+    """
+    if not file.exists():
+        found = {str(partition): _find(start, log, partition) for partition in range(partitions)}
+        write_whole(file, json.dumps(found))
+    return {partition: int(offset) for partition, offset in json.loads(file.read_text()).items()}
+
+
+def write_whole(file: Path, text: str) -> None:
+    """Write a file that is there whole or not at all, also after a power cut."""
+    new = file.with_suffix(".new")
+    with new.open("w") as handle:
+        handle.write(text)
+        handle.flush()
+        os.fsync(handle.fileno())
+    new.rename(file)
+
+
+def _find(start: Start, log: BlockingLog, partition: int) -> int:
+    if isinstance(start, datetime):
+        return _first_since(start, log, partition)
+    if start == "beginning":
+        return log.oldest(partition)
+    if start == "end":
+        return log.end(partition)
+    if partition not in start:
+        raise FlowInvalid(f"start says no offset for partition {partition}")
+    return start[partition]
+
+
+def _first_since(since: datetime, log: BlockingLog, partition: int) -> int:
+    """Search by halves: times of arrival rise with the offset, but for what clocks of several gateways differ."""
+    low, high = log.oldest(partition), log.end(partition)
+    while low < high:
+        middle = (low + high) // 2
+        message = log.first_message(partition, middle)
+        try:
+            times = [batch.received_at for batch in decode_message(message.body).batches]
+        except EnvelopeError:
+            times = []
+        if times and max(times) >= since:
+            high = middle
+        else:
+            low = message.offset + 1
+    return low

@@ -1,0 +1,201 @@
+"""Counts events into tumbling and sliding windows, one partition's share of each. Pure.
+
+Everything is a function of the log alone, by the rule of :mod:`dataflows.rollup`, at messages:
+
+* *Log time* is the running maximum of the time of arrival, never a clock.
+* Before a message is counted, windows whose end and grace log time has passed (this message included) are
+  closed, at this message's offset. So a late event opens a new segment of its window, which the next message
+  closes.
+
+A message is grouped by window and key first, and only then counted: the cost is that of its groups, not of its
+events. A sliding window takes in the group of each step that it covers.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from heapq import heappop, heappush
+from itertools import repeat
+from typing import Any
+
+import msgspec
+
+from dataflows.kit.aggregates import WindowShape
+from dataflows.kit.batch import Column, EventBatch
+from dataflows.kit.rows import Window
+
+OTHER = "$other"
+"""Stands for the keys of a window that were too many."""
+
+_Key = tuple[Any, ...]
+_Groups = dict[int, dict[_Key, list[Any]]]  # start of a step -> key -> states
+
+
+class _Bucket(msgspec.Struct, array_like=True):
+    segment: int
+    version: int
+    cells: dict[_Key, list[Any]]
+
+
+class _State(msgspec.Struct, array_like=True):
+    version: int
+    log_time: float
+    buckets: list[tuple[int, int, int, list[tuple[_Key, list[Any]]]]]
+    """Start, segment, version, and cells."""
+
+
+_STATE_VERSION = 1
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_State).decode
+
+
+class WindowCounter:
+    """The open windows of one partition.
+
+    Args:
+        shape: what is counted.
+        by: the columns of a window's key, after the project.
+        length: of a window, in seconds.
+        every: seconds from one window's start to the next one's; divides ``length``.
+        grace: log time after a window's end at which it is closed, in seconds.
+        most_keys: keys that a window tells apart; the rest counts as ``$other``.
+        state: what :meth:`snapshot` returned.
+    """
+
+    def __init__(
+        self,
+        shape: WindowShape,
+        by: Sequence[Column],
+        *,
+        length: int,
+        every: int,
+        grace: float,
+        most_keys: int,
+        state: bytes | None = None,
+    ) -> None:
+        self._partition = ""
+        self._shape = shape
+        self._by = tuple(by)
+        self._length = length
+        self._every = every
+        self._grace = grace
+        self._most_keys = most_keys
+        self._log_time = 0.0
+        self._buckets: dict[int, _Bucket] = {}
+        self._starts: list[int] = []
+        self._dirty: dict[int, set[_Key]] = {}
+        if state is not None:
+            self._restore(state)
+
+    @property
+    def log_time(self) -> float:
+        """Of the partition, so far."""
+        return self._log_time
+
+    def count(self, batch: EventBatch) -> list[Window]:
+        """Count one message; returns the windows that its time of arrival closed, the oldest first."""
+        self._partition = batch.partition
+        self._log_time = max(self._log_time, batch.log_time)
+        closed: list[Window] = []
+        while self._starts and self._starts[0] + self._length + self._grace < self._log_time:
+            closed += self._close(heappop(self._starts))
+        for step, groups in self._group(batch).items():
+            for start in range(step + self._every - self._length, step + 1, self._every):
+                self._add(start, batch.offset, groups)
+        return closed
+
+    def take_changed(self) -> list[Window]:
+        """Return the open windows that changed since the last call."""
+        dirty, self._dirty = self._dirty, {}
+        return [window for start, keys in dirty.items() for window in self._windows(start, keys)]
+
+    def snapshot(self) -> bytes:
+        """Return all that a restart needs. Nothing is changed that was not taken: take it before."""
+        buckets = [
+            (start, bucket.segment, bucket.version, list(bucket.cells.items()))
+            for start, bucket in self._buckets.items()
+        ]
+        return _encode(_State(_STATE_VERSION, self._log_time, buckets))
+
+    def _restore(self, state: bytes) -> None:
+        restored = _decode(state)
+        self._log_time = restored.log_time
+        for start, segment, version, cells in restored.buckets:
+            thawed = {key: self._shape.thaw(states) for key, states in cells}
+            self._buckets[start] = _Bucket(segment, version, thawed)
+            heappush(self._starts, start)
+
+    def _group(self, batch: EventBatch) -> _Groups:
+        """Return the states of a message's events, by step and key."""
+        if not len(batch):
+            return {}
+        every = self._every
+        steps = [int(time) // every * every for time in batch.times]
+        keys = list(zip(steps, batch.project_ids, *(column(batch) for column in self._by), strict=True))
+        aggregates = list(self._shape.aggregates.values())
+        groups: _Groups = {}
+        if all(aggregate.column is None for aggregate in aggregates):
+            for (step, *group), number in Counter(_hashable(keys)).items():
+                events = range(number)
+                states = [aggregate.of(events) for aggregate in aggregates]
+                groups.setdefault(step, {})[tuple(group)] = states
+            return groups
+        members: dict[_Key, list[int]] = {}
+        for index, key in enumerate(_hashable(keys)):
+            members.setdefault(key, []).append(index)
+        columns = [None if each.column is None else each.column(batch) for each in aggregates]
+        for (step, *group), indexes in members.items():
+            groups.setdefault(step, {})[tuple(group)] = [
+                aggregate.of(indexes if column is None else [column[index] for index in indexes])
+                for aggregate, column in zip(aggregates, columns, strict=True)
+            ]
+        return groups
+
+    def _add(self, start: int, offset: int, groups: dict[_Key, list[Any]]) -> None:
+        bucket = self._buckets.get(start)
+        if bucket is None:
+            bucket = self._buckets[start] = _Bucket(offset, offset, {})
+            heappush(self._starts, start)
+        bucket.version = offset
+        dirty = self._dirty.setdefault(start, set())
+        for group, states in groups.items():
+            key = group
+            known = bucket.cells.get(key)
+            if known is None and len(bucket.cells) >= self._most_keys:
+                key = (group[0], *repeat(OTHER, len(self._by)))
+                known = bucket.cells.get(key)
+            bucket.cells[key] = states if known is None else self._shape.merge(known, states)
+            dirty.add(key)
+
+    def _close(self, start: int) -> list[Window]:
+        windows = self._windows(start, self._buckets[start].cells)
+        self._dirty.pop(start, None)
+        del self._buckets[start]
+        return windows
+
+    def _windows(self, start: int, keys: Iterable[_Key]) -> list[Window]:
+        bucket = self._buckets[start]
+        end = start + self._length
+        return [
+            Window(
+                key,
+                start,
+                end,
+                self._partition,
+                bucket.segment,
+                bucket.version,
+                bucket.cells[key],
+                self._shape,
+            )
+            for key in keys
+        ]
+
+
+def _hashable(keys: list[_Key]) -> list[_Key]:
+    """Return keys that can be looked up: a list or an object in one counts as its text."""
+    try:
+        hash(tuple(keys))
+    except TypeError:
+        return [
+            tuple(repr(value) if isinstance(value, list | dict) else value for value in key) for key in keys
+        ]
+    return keys

@@ -1,0 +1,41 @@
+"""Runs a flow as `smolhog flow run` does, for tests that kill it: its own process, real services.
+
+python -m tests.dataflows.kit.flow_process FLOW_FILE DATA LOG_URL PARTITIONS POSTGRES CLICKHOUSE
+"""
+
+import sys
+from functools import partial
+from pathlib import Path
+
+from dataflows.kit.loading import load_flow
+from dataflows.kit.run import FlowOptions, run_flow
+from event_log.opening import open_event_log
+from event_log.port import EventLog
+
+
+async def open_other_log(url: str, partitions: int) -> EventLog:
+    """Another log."""
+    return await open_event_log(url, partitions=partitions)
+
+
+def main(arguments: list[str]) -> None:
+    """Run it until killed."""
+    file, data, log_url, partitions, postgres, clickhouse = arguments
+    run_flow(
+        load_flow(Path(file)),
+        FlowOptions(
+            data=Path(data),
+            open_log=partial(open_event_log, log_url, partitions=int(partitions)),
+            partitions=int(partitions),
+            postgres_dsn=postgres,
+            clickhouse_url=clickhouse,
+            open_other_log=open_other_log,
+            tick_seconds=0.5,
+            # Several writes an epoch: most moments are after one that Bytewax knows nothing of yet.
+            flush_rows=20,
+        ),
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -88,12 +88,23 @@ class CloseGroups(Struct, array_like=True, tag="close"):
     """Likewise; not included."""
 
 
+class Origin(Struct, array_like=True, frozen=True):
+    """Which part of another log a message was made of, where a flow wrote it."""
+
+    stream: str
+    """Flow, its version, its output, and the log that it reads."""
+    partition: str
+    offset: int
+    """Of the last message that is in it."""
+
+
 class LogMessage(Struct, array_like=True):
     """One message of the event log."""
 
     version: int
     batches: list[SubBatch]
     controls: list[CloseGroups] = []
+    origin: Origin | None = None
 
 
 class EnvelopeError(ValueError):
@@ -118,8 +129,10 @@ def encode_event(event: LogEvent) -> bytes:
     )
 
 
-def join_sub_batches(encoded: Iterable[bytes]) -> bytes:
-    """Make the body of one log message from encoded sub-batches."""
+def join_sub_batches(encoded: Iterable[bytes], origin: Origin | None = None) -> bytes:
+    """Make the body of one log message from encoded sub-batches; ``origin`` says what a flow made it of."""
+    if origin is not None:
+        return b"[%d,[%b],[],%b]" % (ENVELOPE_VERSION, b",".join(encoded), _encoder.encode(origin))
     return b"[%d,[%b]]" % (ENVELOPE_VERSION, b",".join(encoded))
 
 

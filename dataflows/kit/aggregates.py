@@ -45,37 +45,6 @@ class Aggregate(Protocol):
 
 
 @dataclass(frozen=True)
-class WindowShape:
-    """What a window step counts, by which columns.
-
-    Attributes:
-        by: names of the columns after the project.
-        aggregates: by name.
-    """
-
-    by: tuple[str, ...]
-    aggregates: Mapping[str, Aggregate]
-
-    def values(self, states: Sequence[Any]) -> dict[str, Any]:
-        """Return the number of each state by its name."""
-        named = zip(self.aggregates.items(), states, strict=True)
-        return {name: aggregate.value(state) for (name, aggregate), state in named}
-
-    def merge(self, states: Sequence[Any], others: Sequence[Any]) -> list[Any]:
-        """Return the states of both."""
-        return [
-            aggregate.merge(state, other)
-            for aggregate, state, other in zip(self.aggregates.values(), states, others, strict=True)
-        ]
-
-    def thaw(self, states: Sequence[Any]) -> list[Any]:
-        """Return states as they were before MessagePack."""
-        return [
-            aggregate.thaw(state) for aggregate, state in zip(self.aggregates.values(), states, strict=True)
-        ]
-
-
-@dataclass(frozen=True)
 class _Count:
     column: None = None
 

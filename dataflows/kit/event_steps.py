@@ -76,7 +76,7 @@ def map_rows(step_id: str, up: KeyedStream[Rows[T]], make: Callable[[T], U | Non
 
     def change(rows: Rows[T]) -> list[Rows[U]]:
         made = [new for row in rows.rows if (new := make(row)) is not None]
-        return [Rows(rows.partition, rows.offset, rows.log_time, made)] if made else []
+        return [rows.holding(made)] if made else []
 
     return op.flat_map_value("make", up, change)
 

@@ -6,7 +6,7 @@ keeps all of it in memory.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -22,6 +22,7 @@ from bytewax.visualize import to_mermaid
 from dataflows.dedup import DedupIndex
 from dataflows.kit.batch import EventBatch, Events
 from dataflows.kit.errors import FlowInvalid
+from dataflows.kit.lookups import Answer, Lookup
 from dataflows.kit.sink import FlowSink, Item, ItemSink
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -49,8 +50,8 @@ class Runtime(Protocol):
         """Return where a step remembers keys: kept over restarts, written at once."""
         ...
 
-    def postgres_dsn(self) -> str:
-        """Return where PostgreSQL is."""
+    def lookup(self, step: str, query: str, refresh: timedelta, most: int) -> Lookup:
+        """Return what asks a table of PostgreSQL; see :func:`dataflows.kit.joins.join_table`."""
         ...
 
     def want_ticks(self) -> None:
@@ -165,8 +166,9 @@ class _Sketch:
         del step, partition, days
         raise AssertionError("a sketch is never run")
 
-    def postgres_dsn(self) -> str:
-        return ""
+    def lookup(self, step: str, query: str, refresh: timedelta, most: int) -> Lookup:
+        del step, query, refresh, most
+        return _NoTable()
 
     def want_ticks(self) -> None:
         """Nobody waits."""
@@ -181,4 +183,12 @@ class _Nowhere:
 
     def write(self, items: list[Item]) -> None:
         del items
+        raise AssertionError("a sketch is never run")
+
+
+class _NoTable:
+    """The table of a join in a flow that is only looked at."""
+
+    def ask(self, keys: list[Hashable]) -> dict[Hashable, Answer]:
+        del keys
         raise AssertionError("a sketch is never run")

@@ -4,9 +4,10 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from bytewax.operators import KeyedStream
 
-from dataflows.kit.aggregates import WindowShape
+from dataflows.kit.window_spec import WindowShape, WindowSpec
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 EVERYWHERE = "all"
 """Partition of what was made of all partitions; its offsets are windows, in order."""
@@ -19,6 +20,10 @@ class Rows(NamedTuple, Generic[T]):
     offset: int
     log_time: float
     rows: list[T]
+
+    def holding(self, rows: list[U]) -> "Rows[U]":
+        """Return other rows that came to be at the same place."""
+        return Rows(self.partition, self.offset, self.log_time, rows)
 
 
 class Window(NamedTuple):
@@ -43,6 +48,8 @@ class Window(NamedTuple):
     states: list[Any]
     """Of each aggregate."""
     shape: WindowShape
+    late: bool = False
+    """Whether the window had been past already when this segment opened."""
 
     @property
     def project_id(self) -> int:
@@ -74,6 +81,7 @@ class WindowRows(NamedTuple):
     changed: list[Window]
     closed: list[tuple[int, list[Window]]]
     """Windows that were closed, after the offset of the message that closed them."""
+    spec: WindowSpec
 
 
 Windows = KeyedStream[WindowRows]

@@ -2,10 +2,12 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 from dataflows.dedup_index import RocksDedupIndex
 from dataflows.kit.flow import Flow
+from dataflows.kit.lookups import PostgresLookup
 from dataflows.kit.sink import FlowSink, Item, ItemSink, ItemWriter, SinkContext
 from dataflows.kit.ticks import Ticks
 from event_log.port import EventLog
@@ -44,9 +46,10 @@ class ProcessRuntime:
         self._indexes.append(index)
         return index
 
-    def postgres_dsn(self) -> str:
-        """Return where PostgreSQL is."""
-        return self.dsn
+    def lookup(self, step: str, query: str, refresh: timedelta, most: int) -> PostgresLookup:
+        """Return what asks PostgreSQL."""
+        del step
+        return PostgresLookup(self.dsn, query, refresh.total_seconds(), most)
 
     def want_ticks(self) -> None:
         """Have idle partitions told the time."""

@@ -12,16 +12,16 @@ events. A sliding window takes in the group of each step that it covers.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from heapq import heappop, heappush
 from itertools import repeat
 from typing import Any
 
 import msgspec
 
-from dataflows.kit.aggregates import WindowShape
-from dataflows.kit.batch import Column, EventBatch
+from dataflows.kit.batch import EventBatch
 from dataflows.kit.rows import Window
+from dataflows.kit.window_spec import WindowSpec
 
 OTHER = "$other"
 """Stands for the keys of a window that were too many."""
@@ -33,14 +33,15 @@ _Groups = dict[int, dict[_Key, list[Any]]]  # start of a step -> key -> states
 class _Bucket(msgspec.Struct, array_like=True):
     segment: int
     version: int
+    late: bool
     cells: dict[_Key, list[Any]]
 
 
 class _State(msgspec.Struct, array_like=True):
     version: int
     log_time: float
-    buckets: list[tuple[int, int, int, list[tuple[_Key, list[Any]]]]]
-    """Start, segment, version, and cells."""
+    buckets: list[tuple[int, int, int, bool, list[tuple[_Key, list[Any]]]]]
+    """Start, segment, version, whether it is late, and cells."""
 
 
 _STATE_VERSION = 1
@@ -52,33 +53,13 @@ class WindowCounter:
     """The open windows of one partition.
 
     Args:
-        shape: what is counted.
-        by: the columns of a window's key, after the project.
-        length: of a window, in seconds.
-        every: seconds from one window's start to the next one's; divides ``length``.
-        grace: log time after a window's end at which it is closed, in seconds.
-        most_keys: keys that a window tells apart; the rest counts as ``$other``.
+        spec: which windows, and what is counted.
         state: what :meth:`snapshot` returned.
     """
 
-    def __init__(
-        self,
-        shape: WindowShape,
-        by: Sequence[Column],
-        *,
-        length: int,
-        every: int,
-        grace: float,
-        most_keys: int,
-        state: bytes | None = None,
-    ) -> None:
+    def __init__(self, spec: WindowSpec, state: bytes | None = None) -> None:
+        self._spec = spec
         self._partition = ""
-        self._shape = shape
-        self._by = tuple(by)
-        self._length = length
-        self._every = every
-        self._grace = grace
-        self._most_keys = most_keys
         self._log_time = 0.0
         self._buckets: dict[int, _Bucket] = {}
         self._starts: list[int] = []
@@ -96,10 +77,11 @@ class WindowCounter:
         self._partition = batch.partition
         self._log_time = max(self._log_time, batch.log_time)
         closed: list[Window] = []
-        while self._starts and self._starts[0] + self._length + self._grace < self._log_time:
+        spec = self._spec
+        while self._starts and spec.is_past(self._starts[0], self._log_time):
             closed += self._close(heappop(self._starts))
         for step, groups in self._group(batch).items():
-            for start in range(step + self._every - self._length, step + 1, self._every):
+            for start in range(step + spec.every - spec.length, step + 1, spec.every):
                 self._add(start, batch.offset, groups)
         return closed
 
@@ -111,7 +93,7 @@ class WindowCounter:
     def snapshot(self) -> bytes:
         """Return all that a restart needs. Nothing is changed that was not taken: take it before."""
         buckets = [
-            (start, bucket.segment, bucket.version, list(bucket.cells.items()))
+            (start, bucket.segment, bucket.version, bucket.late, list(bucket.cells.items()))
             for start, bucket in self._buckets.items()
         ]
         return _encode(_State(_STATE_VERSION, self._log_time, buckets))
@@ -119,19 +101,21 @@ class WindowCounter:
     def _restore(self, state: bytes) -> None:
         restored = _decode(state)
         self._log_time = restored.log_time
-        for start, segment, version, cells in restored.buckets:
-            thawed = {key: self._shape.thaw(states) for key, states in cells}
-            self._buckets[start] = _Bucket(segment, version, thawed)
+        for start, segment, version, late, cells in restored.buckets:
+            thawed = {key: self._spec.shape.thaw(states) for key, states in cells}
+            self._buckets[start] = _Bucket(segment, version, late, thawed)
             heappush(self._starts, start)
 
     def _group(self, batch: EventBatch) -> _Groups:
         """Return the states of a message's events, by step and key."""
         if not len(batch):
             return {}
-        every = self._every
+        every = self._spec.every
         steps = [int(time) // every * every for time in batch.times]
-        keys = list(zip(steps, batch.project_ids, *(column(batch) for column in self._by), strict=True))
-        aggregates = list(self._shape.aggregates.values())
+        keys = list(
+            zip(steps, batch.project_ids, *(column(batch) for column in self._spec.columns), strict=True)
+        )
+        aggregates = list(self._spec.shape.aggregates.values())
         groups: _Groups = {}
         if all(aggregate.column is None for aggregate in aggregates):
             for (step, *group), number in Counter(_hashable(keys)).items():
@@ -153,17 +137,19 @@ class WindowCounter:
     def _add(self, start: int, offset: int, groups: dict[_Key, list[Any]]) -> None:
         bucket = self._buckets.get(start)
         if bucket is None:
-            bucket = self._buckets[start] = _Bucket(offset, offset, {})
+            bucket = self._buckets[start] = _Bucket(
+                offset, offset, self._spec.is_past(start, self._log_time), {}
+            )
             heappush(self._starts, start)
         bucket.version = offset
         dirty = self._dirty.setdefault(start, set())
         for group, states in groups.items():
             key = group
             known = bucket.cells.get(key)
-            if known is None and len(bucket.cells) >= self._most_keys:
-                key = (group[0], *repeat(OTHER, len(self._by)))
+            if known is None and len(bucket.cells) >= self._spec.most_keys:
+                key = (group[0], *repeat(OTHER, len(self._spec.columns)))
                 known = bucket.cells.get(key)
-            bucket.cells[key] = states if known is None else self._shape.merge(known, states)
+            bucket.cells[key] = states if known is None else self._spec.shape.merge(known, states)
             dirty.add(key)
 
     def _close(self, start: int) -> list[Window]:
@@ -174,20 +160,10 @@ class WindowCounter:
 
     def _windows(self, start: int, keys: Iterable[_Key]) -> list[Window]:
         bucket = self._buckets[start]
-        end = start + self._length
-        return [
-            Window(
-                key,
-                start,
-                end,
-                self._partition,
-                bucket.segment,
-                bucket.version,
-                bucket.cells[key],
-                self._shape,
-            )
-            for key in keys
-        ]
+        end = start + self._spec.length
+        place = (self._partition, bucket.segment, bucket.version)
+        shape = self._spec.shape
+        return [Window(key, start, end, *place, bucket.cells[key], shape, bucket.late) for key in keys]
 
 
 def _hashable(keys: list[_Key]) -> list[_Key]:

@@ -7,13 +7,14 @@ import bytewax.operators as op
 from bytewax.dataflow import operator
 from bytewax.operators import KeyedStream
 
-from dataflows.kit.aggregates import Aggregate, WindowShape
+from dataflows.kit.aggregates import Aggregate
 from dataflows.kit.batch import Column, EventBatch, Events, column_of
 from dataflows.kit.errors import FlowInvalid
 from dataflows.kit.flow import current_runtime
 from dataflows.kit.rows import Rows, Window, WindowRows, Windows
 from dataflows.kit.steps import run_step
 from dataflows.kit.window_counter import WindowCounter
+from dataflows.kit.window_spec import WindowShape, WindowSpec
 
 _GRACE = timedelta(minutes=2)
 _MOST_KEYS = 10_000
@@ -69,37 +70,25 @@ def sliding_windows(
     seconds, steps = _whole(step_id, length), _whole(step_id, every)
     if seconds % steps:
         raise FlowInvalid(f"{step_id}: a length of {length} is no multiple of {every}")
+    columns = tuple(column_of(column) for column in by.values())
     shape = WindowShape(tuple(by), dict(values))
-    columns = [column_of(column) for column in by.values()]
-
-    def make(state: bytes | None) -> "_WindowStep":
-        return _WindowStep(
-            WindowCounter(
-                shape,
-                columns,
-                length=seconds,
-                every=steps,
-                grace=grace.total_seconds(),
-                most_keys=most_keys,
-                state=state,
-            )
-        )
-
-    return run_step("count", up, make)
+    spec = WindowSpec(shape, columns, seconds, steps, grace.total_seconds(), most_keys)
+    return run_step("count", up, lambda state: _WindowStep(spec, state))
 
 
 class _WindowStep:
     """Counts messages; emits once for all that came together."""
 
-    def __init__(self, counter: WindowCounter) -> None:
-        self._counter = counter
+    def __init__(self, spec: WindowSpec, state: bytes | None) -> None:
+        self._spec = spec
+        self._counter = WindowCounter(spec, state)
 
     def take(self, values: list[EventBatch]) -> list[WindowRows]:
         count = self._counter.count
         closed = [(batch.offset, windows) for batch in values if (windows := count(batch))]
         last = values[-1]
-        log_time = self._counter.log_time
-        return [WindowRows(last.partition, last.offset, log_time, self._counter.take_changed(), closed)]
+        changed = self._counter.take_changed()
+        return [WindowRows(last.partition, last.offset, self._counter.log_time, changed, closed, self._spec)]
 
     def snapshot(self) -> bytes:
         return self._counter.snapshot()
@@ -114,11 +103,11 @@ def window_partials(
     Keeps nothing: no window is ever open or late. The rest is as of :func:`tumbling_windows`.
     """
     seconds = _whole(step_id, length)
-    shape = WindowShape(tuple(by), dict(values))
-    columns = [column_of(column) for column in by.values()]
+    columns = tuple(column_of(column) for column in by.values())
+    spec = WindowSpec(WindowShape(tuple(by), dict(values)), columns, seconds, seconds, 0, _MOST_KEYS)
 
     def count(batch: EventBatch) -> list[Rows[Window]]:
-        counter = WindowCounter(shape, columns, length=seconds, every=seconds, grace=0, most_keys=_MOST_KEYS)
+        counter = WindowCounter(spec)
         counter.count(batch)
         rows = counter.take_changed()
         return [Rows(batch.partition, batch.offset, batch.log_time, rows)] if rows else []

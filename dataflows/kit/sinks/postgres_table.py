@@ -3,7 +3,7 @@
 What lies before the position was stored, so it is skipped when it comes again; that makes even adding safe.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,18 +14,8 @@ from psycopg.types.json import Jsonb
 from dataflows.kit.errors import FlowInvalid
 from dataflows.kit.rows import Window, WindowRows
 from dataflows.kit.sink import Item, ItemWriter, SinkContext
+from dataflows.kit.sinks.postgres_positions import PostgresPositions
 from dataflows.kit.sinks.row_columns import columns_of, rows_of, segment_columns
-from sinks.errors import SinkRejectedWrite, SinkUnavailable
-from sinks.postgres.retryable import RETRYABLE
-
-_READ = """
-SELECT log_partition, next_offset FROM flow_positions WHERE flow = %s AND version = %s AND step = %s AND log_id = %s
-"""
-_MOVE = """
-INSERT INTO flow_positions (flow, version, step, log_id, log_partition, next_offset) VALUES (%s, %s, %s, %s, %s, %s)
-ON CONFLICT (flow, version, step, log_id, log_partition)
-DO UPDATE SET next_offset = excluded.next_offset, updated_at = now()
-"""
 
 Row = dict[str, Any]
 
@@ -56,7 +46,7 @@ class PostgresTable:
 
     def open(self, context: SinkContext) -> ItemWriter:
         """Return what writes there."""
-        return PostgresPositions(context, lambda cursor, items: self._store(cursor, items, context.log_id))
+        return _Writer(self, context)
 
     def rows(self, items: Iterable[Item], log_id: int) -> list[Row]:
         """Return the rows of some items, at most one for each key.
@@ -93,7 +83,8 @@ class PostgresTable:
             row = {name: value if name in self.key else known[name] + value for name, value in row.items()}
         found[key] = row
 
-    def _store(self, cursor: psycopg.Cursor[Any], items: list[Item], log_id: int) -> None:
+    def store(self, cursor: psycopg.Cursor[Any], items: list[Item], log_id: int) -> None:
+        """Store the rows of items with the cursor of a transaction."""
         by_columns: dict[tuple[str, ...], list[list[Any]]] = {}
         for row in self.rows(items, log_id):
             by_columns.setdefault(tuple(row), []).append(list(map(_adapted, row.values())))
@@ -122,69 +113,16 @@ class PostgresTable:
         return sql.SQL("{} ON CONFLICT ({}) {}").format(insert, key, action)
 
 
-def _adapted(value: Any) -> Any:
-    return Jsonb(value) if isinstance(value, dict | list | tuple) else value
-
-
-class PostgresPositions:
-    """Stores items together with the positions that they reach; those that are stored already are skipped.
-
-    Args:
-        context: of the output.
-        store: stores items with the cursor of a transaction.
-    """
-
-    def __init__(
-        self, context: SinkContext, store: Callable[[psycopg.Cursor[Any], list[Item]], None]
-    ) -> None:
-        self._context = context
-        self._store = store
-        self._connection: psycopg.Connection | None = None
-        self._positions: dict[str, int] = {}
+class _Writer:
+    def __init__(self, table: PostgresTable, context: SinkContext) -> None:
+        self._table = table
+        self._log_id = context.log_id
+        self._positions = PostgresPositions(context)
 
     def write(self, items: list[Item]) -> None:
-        """Store items in one transaction. See :class:`dataflows.kit.sink.ItemWriter`."""
-        try:
-            connection = self._connected()
-            new = [item for item in items if not self._is_stored(item)]
-            reached = {item.partition: item.offset + 1 for item in new}
-            with connection.transaction(), connection.cursor() as cursor:
-                self._store(cursor, new)
-                cursor.executemany(_MOVE, [(*self._identity, *position) for position in reached.items()])
-        except RETRYABLE as error:
-            self.close()
-            raise SinkUnavailable(f"PostgreSQL: {error}".strip()) from error
-        except psycopg.Error as error:
-            self.close()
-            raise SinkRejectedWrite(
-                f"PostgreSQL refuses the rows of {self._context.stream}: {error}".strip()
-            ) from error
-        self._positions |= reached
+        new = self._positions.unstored(items)
+        self._positions.store(new, lambda cursor: self._table.store(cursor, new, self._log_id))
 
-    def close(self) -> None:
-        """Let go of the connection; the next write makes another."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
 
-    @property
-    def _identity(self) -> tuple[Any, ...]:
-        return self._context.flow, self._context.version, self._context.step, self._context.log_id
-
-    def _is_stored(self, item: Item) -> bool:
-        position = self._positions.get(item.partition)
-        return position is not None and item.offset < position
-
-    def _connected(self) -> psycopg.Connection:
-        if self._connection is None:
-            connection = psycopg.connect(
-                self._context.postgres_dsn,
-                autocommit=True,
-                connect_timeout=5,
-                application_name=f"smolhog-flow-{self._context.flow}",
-                options="-c timezone=UTC -c lock_timeout=10s",
-            )
-            # Read anew on each connection: the commit before the last one broke may have gone through.
-            self._positions = dict(connection.execute(_READ, self._identity).fetchall())
-            self._connection = connection
-        return self._connection
+def _adapted(value: Any) -> Any:
+    return Jsonb(value) if isinstance(value, dict | list | tuple) else value

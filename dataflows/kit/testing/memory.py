@@ -1,6 +1,7 @@
 """What a flow under test runs on: a log, indexes and sinks in memory, and crashes where the test wants them."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from datetime import timedelta
 from typing import Any
 
 from bytewax.inputs import AbortExecution, FixedPartitionedSource, StatefulSourcePartition
@@ -9,6 +10,7 @@ from dataflows.deleted_people import DeletedPeople
 from dataflows.kit.batch import EventBatch
 from dataflows.kit.decoding import BatchDecoder
 from dataflows.kit.flow import Flow
+from dataflows.kit.lookups import Answer
 from dataflows.kit.sink import FlowSink, Item, ItemSink, SinkContext
 from dataflows.kit.testing.twins import Row, Twin, twin_of
 from event_log.port import Message
@@ -86,9 +88,10 @@ class MemoryRuntime:
         del days
         return self._indexes.setdefault((step, partition), MemoryIndex())
 
-    def postgres_dsn(self) -> str:
-        """There is none."""
-        return ""
+    def lookup(self, step: str, query: str, refresh: timedelta, most: int) -> "_MemoryTable":
+        """Return the table that the test made for a join."""
+        del query, refresh, most
+        return _MemoryTable(self.tables.get(step, {}))
 
     def want_ticks(self) -> None:
         """Time passes when the test says so."""
@@ -102,6 +105,14 @@ class MemoryRuntime:
     def effect(self) -> dict[str, list[Row]]:
         """Return what all outputs hold, in an order of its own."""
         return {step: sorted(twin.rows(), key=repr) for step, twin in self.twins.items()}
+
+
+class _MemoryTable:
+    def __init__(self, rows: dict[Any, Row]) -> None:
+        self._rows = rows
+
+    def ask(self, keys: list[Hashable]) -> dict[Hashable, Answer]:
+        return {key: list(self._rows[key].values()) if key in self._rows else None for key in keys}
 
 
 async def _no_log(url: str, partitions: int) -> Any:

@@ -43,6 +43,12 @@ def measure_engines(events: int, pathway_python: Path | None) -> tuple[list[Resu
         results.append(
             _result("engine-bytewax", "Plain Bytewax, fold_window over events", events, seconds, found)
         )
+        counts = folder / "kit.jsonl"
+        seconds = _run([sys.executable, "-m", "benchmarks.stages.kit_window", str(source), str(counts)])
+        found = sum(json.loads(line)[2] for line in counts.read_text().splitlines())
+        results.append(
+            _result("engine-kit", "A flow of SmolHog's kit, tumbling windows", events, seconds, found)
+        )
         if pathway_python is None:
             skipped.append(Skipped("engine-pathway", "no interpreter with Pathway was named"))
         else:

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple, Self
 import msgspec
 from bytewax.operators import KeyedStream
 
+from dataflows.dedup import dedup_key, place_of
+
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -54,6 +56,23 @@ class EventColumns(NamedTuple):
     received_ats: list[datetime]
     session_ids: list[str | None]
     properties: list[dict[str, Any]]
+
+    def keys(self) -> list[bytes]:
+        """Return the :func:`dataflows.dedup.dedup_key` of each event.
+
+        Raises:
+            ValueError: an id is no UUID.
+        """
+        ids = bytes.fromhex("".join(self.event_ids).replace("-", ""))
+        if len(ids) != 16 * len(self.event_ids):
+            raise ValueError("an event_id is not a UUID of 36 characters")
+        projects = {project: dedup_key(project, b"") for project in set(self.project_ids)}
+        begins = range(0, len(ids), 16)
+        return [ids[b : b + 16] + projects[p] for b, p in zip(begins, self.project_ids, strict=True)]
+
+    def places(self, offset: int) -> list[bytes]:
+        """Return the :func:`dataflows.dedup.place_of` of each event; offsets of older logs are negative."""
+        return [place_of(offset % 2**64, index) for index in self.indexes]
 
     def select(self, mask: Sequence[object]) -> "EventColumns":
         """Return the events for which ``mask`` is true."""
@@ -130,7 +149,7 @@ class EventBatch:
     @cached_property
     def times(self) -> list[float]:
         """``timestamps`` in seconds since 1970."""
-        return [each.timestamp() for each in self.timestamps]
+        return list(map(datetime.timestamp, self.timestamps))
 
     def events(self) -> Iterator[Event]:
         """Yield one event at a time."""

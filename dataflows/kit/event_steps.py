@@ -9,7 +9,7 @@ import msgspec
 from bytewax.dataflow import operator
 from bytewax.operators import KeyedStream
 
-from dataflows.dedup import DedupIndex, find_first, place_of
+from dataflows.dedup import DedupIndex, find_first
 from dataflows.kit.batch import Column, Event, EventBatch, Events, column_of
 from dataflows.kit.flow import current_runtime
 from dataflows.kit.rows import Rows
@@ -131,8 +131,7 @@ def drop_repeats(step_id: str, up: Events, *, key: Column | str, days: int = 8) 
             indexes[batch.partition] = runtime.index(step, batch.partition, days)
         values = column(batch)
         keys = [_digest(project, value) for project, value in zip(batch.project_ids, values, strict=True)]
-        # Positions are below 2**63; those of an older log are negative.
-        places = [place_of(batch.offset % 2**64, index) for index in batch.columns.indexes]
+        places = batch.columns.places(batch.offset)
         passed = find_first(indexes[batch.partition], keys, places)
         return batch.select([value is None or new for value, new in zip(values, passed, strict=True)])
 

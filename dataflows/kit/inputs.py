@@ -18,9 +18,11 @@ class LogSource:
 
     Attributes:
         start: where to begin.
+        stream: name of another event log, which an ``EventStream`` writes; ``None`` is that of the gateway.
     """
 
     start: Start = "beginning"
+    stream: str | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.start, datetime) and self.start.tzinfo is None:
@@ -28,7 +30,7 @@ class LogSource:
 
     def describe(self) -> str:
         """Say it in a few words."""
-        return f"event log from {self.start}"
+        return f"{self.stream or 'event log'} from {self.start}"
 
 
 @dataclass(frozen=True)
@@ -60,10 +62,13 @@ class FileSource:
     Attributes:
         paths: in order.
         project_id: of all events.
+        in_order: whether rows come in the order of their times, as they once arrived: windows are then closed on
+            the way, and take less memory. Otherwise all stay open to the end.
     """
 
     paths: tuple[str, ...]
     project_id: int = 1
+    in_order: bool = False
 
     def describe(self) -> str:
         """Say it in a few words."""

@@ -89,7 +89,7 @@ class _LogPartition(StatefulSourcePartition[KeyedBatch, int]):
         self._ticks = ticks
         self._reader = log.reader(int(partition), offset)
         self._log_time = 0.0
-        self._events = 0
+        self._events = progress.events_of(partition)
         self._ended: tuple[int, float, int] | None = None
         self._idle = False
 

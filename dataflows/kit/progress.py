@@ -22,6 +22,11 @@ FROM flow_progress ORDER BY flow, version, log_partition
 """
 
 
+_DONE = """
+SELECT log_partition, done_events FROM flow_progress WHERE flow = %s AND version = %s AND log_id = %s
+"""
+
+
 class FlowProgress(NamedTuple):
     """How far a flow has come in one partition of its input."""
 
@@ -36,7 +41,7 @@ class FlowProgress(NamedTuple):
     """Where the input ended when that was last looked at; ``None`` where it is not known."""
     log_time: datetime | None
     done_events: int
-    """Since this process began; of the backfill, since that began."""
+    """Events that had their effect, roughly: after a crash some are counted again."""
     total_events: int | None
     """Events of the backfill, or of the files, where they are known."""
     updated_at: datetime
@@ -66,6 +71,24 @@ class Progress:
             known = self.partitions.setdefault(partition, PartitionProgress(next_offset))
             known.next_offset, known.events = next_offset, events
             known.log_time = max(known.log_time, log_time)
+
+    def restore(self, done: dict[str, int]) -> None:
+        """Say how many events had had their effect before this process began, by partition."""
+        for partition, events in done.items():
+            self.partitions[partition] = PartitionProgress(0, events=events)
+
+    def enter(self, partition: str, phase: str, total: int | None = None) -> None:
+        """Say that a partition enters a phase, and how many events it has, if that is known."""
+        with self.lock:
+            known = self.partitions.setdefault(partition, PartitionProgress(0))
+            known.phase = phase
+            known.total = known.total if total is None else total
+
+    def events_of(self, partition: str) -> int:
+        """Return how many events have had their effect."""
+        with self.lock:
+            known = self.partitions.get(partition)
+            return 0 if known is None else known.events
 
 
 def store_progress(
@@ -104,6 +127,11 @@ def store_progress(
         ]
     with connection.cursor() as cursor:
         cursor.executemany(_STORE, rows)
+
+
+def read_done(connection: psycopg.Connection, flow: str, version: int, log_id: int) -> dict[str, int]:
+    """Return how many events had had their effect when that was last stored, by partition."""
+    return dict(connection.execute(_DONE, [flow, version, log_id]).fetchall())
 
 
 def read_progress(postgres_dsn: str) -> list[FlowProgress]:

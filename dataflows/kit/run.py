@@ -4,10 +4,12 @@ A flow has a process of its own and one worker over all partitions of its input,
 partitions together (see docs/adr/0007-flows-of-the-kit.md). All that it keeps on disk lies in its folder.
 """
 
+import gc
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from shutil import rmtree
@@ -19,14 +21,19 @@ from bytewax._bytewax import cluster_main
 from bytewax.inputs import Source
 from bytewax.recovery import RecoveryConfig
 
+from dataflows.dedup_index import RocksDedupIndex
 from dataflows.deleted_people import DeletedPeople, DeletedPerson
+from dataflows.kit.backfill import BackfilledPartitions
 from dataflows.kit.decoding import BatchDecoder
 from dataflows.kit.errors import FlowError, FlowOwned
-from dataflows.kit.flow import Flow
-from dataflows.kit.inputs import LogSource
+from dataflows.kit.file_partition import PARTITION as FILE_PARTITION
+from dataflows.kit.file_partition import FilePartition
+from dataflows.kit.flow import Flow, Input
+from dataflows.kit.inputs import BackfillSource, FileSource, LogSource
 from dataflows.kit.log_partitions import KeyedBatch, LogPartitions
 from dataflows.kit.migrations import migrate_flow
-from dataflows.kit.progress import Progress
+from dataflows.kit.progress import Progress, read_done
+from dataflows.kit.raw_events import note_parts
 from dataflows.kit.reasons import reasons
 from dataflows.kit.runtime import ProcessRuntime
 from dataflows.kit.sink import FLUSH_ROWS
@@ -46,6 +53,8 @@ _log = structlog.get_logger()
 
 _LOCK_SPACE = 0x464C_4F57_0000_0000
 _OWN_SECONDS = 30.0
+_FILES = 0
+"""Stands for the log that files are not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +67,7 @@ class FlowOptions:
         partitions: of the event log.
         postgres_dsn: PostgreSQL, with SmolHog's schema.
         clickhouse_url: ClickHouse.
-        open_other_log: opens another event log, by its URL and number of partitions.
+        open_stream: opens another event log, by its name and number of partitions.
         limits: what an event may hold.
         dedup_days: how long an id is remembered.
         tick_seconds: time for which a partition is idle before it is told the time.
@@ -70,7 +79,7 @@ class FlowOptions:
     partitions: int
     postgres_dsn: str
     clickhouse_url: str
-    open_other_log: Callable[[str, int], Awaitable[EventLog]]
+    open_stream: Callable[[str, int], Awaitable[EventLog]]
     limits: Limits = DEFAULT_LIMITS
     dedup_days: int = 8
     tick_seconds: float = 5.0
@@ -93,48 +102,90 @@ def run_flow(flow: Flow, options: FlowOptions) -> None:
     folder = flow_folder(flow, options.data)
     with _owned_folder(flow, folder), _owned_in_postgres(flow, options.postgres_dsn) as connection:
         migrate_flow(flow, options.postgres_dsn, options.clickhouse_url)
-        with BlockingLog(options.open_log) as log:
+        if isinstance(flow.source, FileSource):
+            _run_over_files(flow, flow.source, options, folder)
+            return
+        with BlockingLog(_opener(flow.source, options)) as log:
             _run_over_log(flow, options, folder, log, connection)
+
+
+def _opener(source: Input, options: FlowOptions) -> Callable[[], Awaitable[EventLog]]:
+    if isinstance(source, LogSource) and source.stream is not None:
+        return partial(options.open_stream, source.stream, options.partitions)
+    return options.open_log
+
+
+def _run_over_files(flow: Flow, source: FileSource, options: FlowOptions, folder: Path) -> None:
+    runtime = _runtime(flow, options, folder / "files", _FILES, (FILE_PARTITION,), Ticks(_never))
+    progress = Progress()
+    files = FilePartition(source, runtime.index("source", FILE_PARTITION, options.dedup_days), progress)
+    _run(flow, files, runtime, FlowWatch(flow, _FILES, progress, options.postgres_dsn, None))
 
 
 def _run_over_log(
     flow: Flow, options: FlowOptions, folder: Path, log: BlockingLog, connection: psycopg.Connection
 ) -> None:
-    assert isinstance(flow.source, LogSource)
     log_id = log.log_id()
-    state = folder / str(log_id)
-    state.mkdir(exist_ok=True)
-    partitions = tuple(str(partition) for partition in range(options.partitions))
     ticks = Ticks(lambda partition, body: _append(log, partition, body), options.tick_seconds)
+    partitions = tuple(str(partition) for partition in range(options.partitions))
+    runtime = _runtime(flow, options, folder / str(log_id), log_id, partitions, ticks)
     progress = Progress()
-    runtime = ProcessRuntime(
-        flow,
-        state,
-        log_id,
-        partitions,
-        options.postgres_dsn,
-        options.clickhouse_url,
-        options.open_other_log,
-        ticks,
-        options.flush_rows,
-    )
+    progress.restore(read_done(connection, flow.name, flow.version, log_id))
+    indexes: dict[str, RocksDedupIndex] = {}
+
+    def index_of(partition: str) -> RocksDedupIndex:
+        if partition not in indexes:
+            indexes[partition] = runtime.index("source", partition, options.dedup_days)
+        return indexes[partition]
 
     def make_decoder(partition: str) -> BatchDecoder:
-        gone = read_deleted(connection, log_id, int(partition))
-        return BatchDecoder(
-            flow.name,
-            partition,
-            runtime.index("source", partition, options.dedup_days),
-            options.limits,
-            DeletedPeople(map(DeletedPerson._make, gone)),
-        )
+        people = DeletedPeople(map(DeletedPerson._make, read_deleted(connection, log_id, int(partition))))
+        return BatchDecoder(flow.name, partition, index_of(partition), options.limits, people)
 
-    starts = find_starts(state / "starts.json", flow.source.start, log, options.partitions)
-    source = LogPartitions(log, starts, make_decoder, progress, ticks)
+    def read_log(starts: dict[str, int]) -> LogPartitions:
+        return LogPartitions(log, starts, make_decoder, progress, ticks)
+
+    source: Source[KeyedBatch]
+    if isinstance(flow.source, BackfillSource):
+        since = flow.source.since
+        file = runtime.folder / "backfill.json"
+        parts = note_parts(file, connection, log_id, options.partitions, since)
+        for partition, stretches in parts.items():
+            progress.enter(partition, "backfill", sum(stretch.events for stretch in stretches))
+        live = read_log({partition: stretches[-1].end for partition, stretches in parts.items()})
+        source = BackfilledPartitions(options.postgres_dsn, parts, since, index_of, live, progress)
+    else:
+        assert isinstance(flow.source, LogSource), "an input is one of three"
+        file = runtime.folder / "starts.json"
+        source = read_log(find_starts(file, flow.source.start, log, options.partitions))
     _run(flow, source, runtime, FlowWatch(flow, log_id, progress, options.postgres_dsn, log))
 
 
+def _runtime(
+    flow: Flow, options: FlowOptions, folder: Path, log_id: int, partitions: tuple[str, ...], ticks: Ticks
+) -> ProcessRuntime:
+    folder.mkdir(exist_ok=True)
+    return ProcessRuntime(
+        flow=flow,
+        folder=folder,
+        log_id=log_id,
+        partitions=partitions,
+        dsn=options.postgres_dsn,
+        clickhouse_url=options.clickhouse_url,
+        open_log=options.open_stream,
+        ticks=ticks,
+        flush_rows=options.flush_rows,
+    )
+
+
+def spare_garbage_collection() -> None:
+    """Have the collector look rarely: nothing here makes cycles batch by batch; what was imported stays for good."""
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 50)
+
+
 def _run(flow: Flow, source: Source[KeyedBatch], runtime: ProcessRuntime, watch: FlowWatch) -> None:
+    spare_garbage_collection()
     recovery = runtime.folder / "recovery"
     if not recovery.exists():
         create_recovery_store(recovery)
@@ -169,6 +220,10 @@ def reset_flow(flow: Flow, options: FlowOptions) -> None:
         for each in folder.iterdir():
             if each.is_dir():
                 rmtree(each)
+
+
+def _never(partition: int, body: bytes) -> None:
+    """Files tell the time themselves."""
 
 
 def _append(log: BlockingLog, partition: int, body: bytes) -> None:

@@ -24,7 +24,7 @@ class ProcessRuntime:
         partitions: of its input.
         dsn: PostgreSQL.
         clickhouse_url: ClickHouse.
-        open_log: opens another event log, by its URL and number of partitions.
+        open_log: opens another event log, by its name and number of partitions.
         ticks: tells idle partitions the time.
         flush_rows: see :data:`dataflows.kit.sink.FLUSH_ROWS`.
     """

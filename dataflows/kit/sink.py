@@ -55,7 +55,7 @@ class SinkContext:
         partitions: of the input.
         postgres_dsn: PostgreSQL.
         clickhouse_url: ClickHouse.
-        open_log: opens another event log by its URL.
+        open_log: opens another event log, by its name and number of partitions.
     """
 
     flow: str

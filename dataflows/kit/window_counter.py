@@ -111,26 +111,26 @@ class WindowCounter:
         if not len(batch):
             return {}
         every = self._spec.every
-        steps = [int(time) // every * every for time in batch.times]
-        keys = list(
-            zip(steps, batch.project_ids, *(column(batch) for column in self._spec.columns), strict=True)
-        )
+        # Numbers of steps, as floats: each is turned into a start once for a group, not for an event.
+        steps = [time // every for time in batch.times]
+        columns = [column(batch) for column in self._spec.columns]
+        keys = _hashable(list(zip(steps, batch.project_ids, *columns, strict=True)))
         aggregates = list(self._spec.shape.aggregates.values())
         groups: _Groups = {}
         if all(aggregate.column is None for aggregate in aggregates):
-            for (step, *group), number in Counter(_hashable(keys)).items():
+            for (step, *group), number in Counter(keys).items():
                 events = range(number)
                 states = [aggregate.of(events) for aggregate in aggregates]
-                groups.setdefault(step, {})[tuple(group)] = states
+                groups.setdefault(int(step) * every, {})[tuple(group)] = states
             return groups
         members: dict[_Key, list[int]] = {}
-        for index, key in enumerate(_hashable(keys)):
+        for index, key in enumerate(keys):
             members.setdefault(key, []).append(index)
-        columns = [None if each.column is None else each.column(batch) for each in aggregates]
+        looked_at = [None if each.column is None else each.column(batch) for each in aggregates]
         for (step, *group), indexes in members.items():
-            groups.setdefault(step, {})[tuple(group)] = [
+            groups.setdefault(int(step) * every, {})[tuple(group)] = [
                 aggregate.of(indexes if column is None else [column[index] for index in indexes])
-                for aggregate, column in zip(aggregates, columns, strict=True)
+                for aggregate, column in zip(aggregates, looked_at, strict=True)
             ]
         return groups
 

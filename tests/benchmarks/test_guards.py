@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from benchmarks.messages import Steps, log_messages, with_offsets
+from benchmarks.stages.windows import compare_windows, decoded_events
 from benchmarks.traffic import batch_frames
 from event_log.port import Message
 from ingest_gateway.native import NativeDecoder
@@ -144,3 +145,11 @@ def test_the_hot_paths_take_few_times_as_long_as_reading_the_json(
         json_seconds.append(_cpu_seconds(lambda: [json.loads(body) for body in bodies]))
     assert min(gateway_seconds) / min(json_seconds) < 5
     assert min(dataflow_seconds) / min(json_seconds) < 50
+
+
+def test_the_windows_of_the_kit_are_much_cheaper_than_those_of_bytewax() -> None:
+    """The same counts from the same events, for less than a fifth of the CPU time; three times that is usual."""
+    comparison = compare_windows(decoded_events(10_000))
+    assert comparison.kit_counts == comparison.fold_counts
+    assert comparison.kit_counts.total() == comparison.events
+    assert comparison.ratio > 5

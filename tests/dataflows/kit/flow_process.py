@@ -13,9 +13,11 @@ from event_log.opening import open_event_log
 from event_log.port import EventLog
 
 
-async def open_other_log(url: str, partitions: int) -> EventLog:
-    """Another log."""
-    return await open_event_log(url, partitions=partitions)
+async def open_stream(data: Path, log_url: str, name: str, partitions: int) -> EventLog:
+    """Another log: in the data folder, or on the same broker."""
+    if log_url.startswith("amqp"):
+        return await open_event_log(log_url, partitions=partitions, prefix=name)
+    return await open_event_log(f"sqlite:///{data / 'streams' / name}", partitions=partitions)
 
 
 def main(arguments: list[str]) -> None:
@@ -29,7 +31,7 @@ def main(arguments: list[str]) -> None:
             partitions=int(partitions),
             postgres_dsn=postgres,
             clickhouse_url=clickhouse,
-            open_other_log=open_other_log,
+            open_stream=partial(open_stream, Path(data), log_url),
             tick_seconds=0.5,
             # Several writes an epoch: most moments are after one that Bytewax knows nothing of yet.
             flush_rows=20,

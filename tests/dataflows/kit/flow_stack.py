@@ -6,17 +6,22 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import clickhouse_connect
 import psycopg
 from psycopg.rows import dict_row
 
+from event_log.blocking import BlockingLog
 from event_log.opening import open_event_log
+from schemas.envelope import LogEvent, decode_message
 from sinks.clickhouse.connect import connection_arguments
 from sinks.migrate import migrate_stores
+from tests.dataflows.kit.receiver import Receiver, running_receiver
 
-Row = dict[str, object]
+Row = dict[str, Any]
 
 
 @dataclass
@@ -27,6 +32,7 @@ class FlowStack:
     clickhouse_url: str
     log_url: str
     data: Path
+    receiver: Receiver
     partitions: int = 2
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
@@ -44,7 +50,7 @@ class FlowStack:
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
-                env={**os.environ, **(environment or {})},
+                env={**os.environ, "RECEIVER": self.receiver.url, **(environment or {})},
             )
         self.processes.append(process)
         return process
@@ -64,6 +70,22 @@ class FlowStack:
                 await log.append(partition, body)
         finally:
             await log.close()
+
+    def stream(self, name: str) -> list[LogEvent]:
+        """All events that are in a stream now, in order."""
+        url, prefix = f"sqlite:///{self.data / 'streams' / name}", "smolhog.events"
+        if self.log_url.startswith("amqp"):
+            url, prefix = self.log_url, name
+        open_stream = partial(open_event_log, url, partitions=self.partitions, prefix=prefix)
+        events: list[LogEvent] = []
+        with BlockingLog(open_stream) as log:
+            for partition in range(self.partitions):
+                offset, end = log.oldest(partition), log.end(partition)
+                while offset < end:
+                    message = log.first_message(partition, offset)
+                    events += [e for batch in decode_message(message.body).batches for e in batch.events]
+                    offset = message.offset + 1
+        return events
 
     def postgres(self, query: str) -> list[Row]:
         """Rows that PostgreSQL answers."""
@@ -85,8 +107,10 @@ def flow_stack(
     """Migrate the stores and hand out the stack; flows are started by the test."""
     data.mkdir(parents=True, exist_ok=True)
     migrate_stores(postgres_dsn, clickhouse_url)
-    stack = FlowStack(postgres_dsn, clickhouse_url, log_url or f"sqlite:///{data / 'log'}", data, partitions)
-    try:
-        yield stack
-    finally:
-        stack.stop()
+    with running_receiver(seed=1) as receiver:
+        url = log_url or f"sqlite:///{data / 'log'}"
+        stack = FlowStack(postgres_dsn, clickhouse_url, url, data, receiver, partitions)
+        try:
+            yield stack
+        finally:
+            stack.stop()

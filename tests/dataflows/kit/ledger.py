@@ -39,6 +39,13 @@ class Ledger:
     messages: list[tuple[int, bytes]]
     events: list[Sent]
     """Each once, in the order of arrival."""
+    arrivals: dict[tuple[int, int], datetime]
+    """When each message arrived, by partition and number."""
+
+    def on_time(self, sent: Sent, grace: timedelta = timedelta(minutes=2)) -> bool:
+        """Whether the minute of an event had not been closed in its partition when it came."""
+        newest = max(self.arrivals[sent.partition, number] for number in range(sent.message + 1))
+        return newest <= sent.time.replace(second=0) + timedelta(minutes=1) + grace
 
 
 def make_ledger(count: int, seed: int, partitions: int = 2) -> Ledger:
@@ -50,6 +57,7 @@ def make_ledger(count: int, seed: int, partitions: int = 2) -> Ledger:
     waiting: dict[int, list[LogEvent]] = {number: [] for number in range(partitions)}
     lengths = dict.fromkeys(waiting, 0)
     messages: list[tuple[int, bytes]] = []
+    arrivals: dict[tuple[int, int], datetime] = {}
     events: list[Sent] = []
     old: list[tuple[int, LogEvent]] = []
 
@@ -57,6 +65,7 @@ def make_ledger(count: int, seed: int, partitions: int = 2) -> Ledger:
         batch = SubBatch(1, now, None, "test", None, None, None, waiting[partition].copy())
         waiting[partition].clear()
         messages.append((partition, join_sub_batches([encode_sub_batch(batch)])))
+        arrivals[partition, lengths[partition]] = now
         lengths[partition] += 1
 
     now = BEGIN
@@ -92,4 +101,4 @@ def make_ledger(count: int, seed: int, partitions: int = 2) -> Ledger:
     for each in waiting:
         send(each, now)
     messages += [(each, tick(now + timedelta(hours=hours))) for hours in (1, 2) for each in waiting]
-    return Ledger(messages, events)
+    return Ledger(messages, events, arrivals)

@@ -197,7 +197,7 @@ def test_alerts_are_raised_once_and_cleared_once() -> None:
             total_windows("all", minutes),
             value="n",
             raise_when=lambda n, before: len(before) >= 3 and n < sum(before) / len(before) / 2,
-            clear_when=lambda n, before: n >= 3,
+            clear_when=lambda n, _: n >= 3,
         )
         write("out", alerts, Webhook("http://unused"))
 

@@ -11,8 +11,10 @@ A message is grouped by window and key first, and only then counted: the cost is
 events. A sliding window takes in the group of each step that it covers.
 """
 
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from heapq import heappop, heappush
 from itertools import repeat
 from typing import Any
@@ -23,6 +25,7 @@ from dataflows.kit.batch import EventBatch
 from dataflows.kit.rows import Window
 from dataflows.kit.window_spec import WindowSpec
 
+_MOST_BOUNDS = 16
 OTHER = "$other"
 """Stands for the keys of a window that were too many."""
 
@@ -110,25 +113,18 @@ class WindowCounter:
         """Return the states of a message's events, by step and key."""
         if not len(batch):
             return {}
-        every = self._spec.every
-        # Numbers of steps, as floats: each is turned into a start once for a group, not for an event.
-        steps = [time // every for time in batch.times]
         columns = [column(batch) for column in self._spec.columns]
-        keys = _hashable(list(zip(steps, batch.project_ids, *columns, strict=True)))
+        steps = steps_of(batch.timestamps, self._spec.every)
         aggregates = list(self._spec.shape.aggregates.values())
         groups: _Groups = {}
         if all(aggregate.column is None for aggregate in aggregates):
-            for (step, *group), number in Counter(keys).items():
+            for step, key, number in _counted(steps, batch.project_ids, columns):
                 events = range(number)
-                states = [aggregate.of(events) for aggregate in aggregates]
-                groups.setdefault(int(step) * every, {})[tuple(group)] = states
+                groups.setdefault(step, {})[key] = [aggregate.of(events) for aggregate in aggregates]
             return groups
-        members: dict[_Key, list[int]] = {}
-        for index, key in enumerate(keys):
-            members.setdefault(key, []).append(index)
         looked_at = [None if each.column is None else each.column(batch) for each in aggregates]
-        for (step, *group), indexes in members.items():
-            groups.setdefault(int(step) * every, {})[tuple(group)] = [
+        for (step, *group), indexes in _members(steps, batch.project_ids, columns).items():
+            groups.setdefault(step, {})[tuple(group)] = [
                 aggregate.of(indexes if column is None else [column[index] for index in indexes])
                 for aggregate, column in zip(aggregates, looked_at, strict=True)
             ]
@@ -166,12 +162,57 @@ class WindowCounter:
         return [Window(key, start, end, *place, bucket.cells[key], shape, bucket.late) for key in keys]
 
 
-def _hashable(keys: list[_Key]) -> list[_Key]:
-    """Return keys that can be looked up: a list or an object in one counts as its text."""
+def steps_of(times: Sequence[datetime], every: int) -> list[int]:
+    """Return for each time the last multiple of ``every`` seconds since 1970 before it.
+
+    The times of a message lie close together: most of the time they are compared to a bound or two, which takes a
+    tenth of what taking a time apart does.
+    """
+    first, last = (int(time.timestamp()) // every * every for time in (min(times), max(times)))
+    if first == last:
+        return [first] * len(times)
+    if last - first > _MOST_BOUNDS * every:
+        return [int(time.timestamp()) // every * every for time in times]
+    bounds = [datetime.fromtimestamp(bound, UTC) for bound in range(first + every, last + 1, every)]
+    return [first + every * bisect_right(bounds, time) for time in times]
+
+
+def _counted(
+    steps: list[int], projects: list[int], columns: list[Sequence[Any]]
+) -> Iterator[tuple[int, _Key, int]]:
+    """Yield each step and key, and how many events have them."""
+    if len(columns) == 1 and len(set(steps)) == len(set(projects)) == 1:
+        # A message as they usually are: counting values is several times as fast as counting tuples of them.
+        (column,) = columns
+        for value, number in _counter(column).items():
+            yield steps[0], (projects[0], value), number
+        return
+    for (step, *key), number in _counter(list(zip(steps, projects, *columns, strict=True))).items():
+        yield step, tuple(key), number
+
+
+def _counter(keys: Sequence[Any]) -> Counter[Any]:
     try:
-        hash(tuple(keys))
+        return Counter(keys)
     except TypeError:
-        return [
-            tuple(repr(value) if isinstance(value, list | dict) else value for value in key) for key in keys
-        ]
-    return keys
+        return Counter(map(_hashable, keys))
+
+
+def _members(steps: list[int], projects: list[int], columns: list[Sequence[Any]]) -> dict[_Key, list[int]]:
+    """Return the indexes of the events of each step and key."""
+    keys = list(zip(steps, projects, *columns, strict=True))
+    try:
+        set(keys)
+    except TypeError:
+        keys = list(map(_hashable, keys))
+    members: dict[_Key, list[int]] = {}
+    for index, key in enumerate(keys):
+        members.setdefault(key, []).append(index)
+    return members
+
+
+def _hashable(key: Any) -> Any:
+    """Return a key, or a value of one, that can be looked up: a list or an object counts as its text."""
+    if isinstance(key, tuple):
+        return tuple(map(_hashable, key))
+    return repr(key) if isinstance(key, list | dict) else key

@@ -42,7 +42,7 @@ def run_case(case: Case, stack: FlowStack, *, kills: int, events: int, seed: int
     _make_tables(case, stack)
     with BlockingLog(partial(open_event_log, stack.log_url, partitions=stack.partitions)) as log:
         for _ in range(kills):
-            lives = _lives(stack)
+            lives = stack.said(_RUNS)
             process = stack.start(FLOW_FILE, environment)
             wait_until(partial(_lives_again, stack, process, lives), "a start", stack.log_file)
             # When it dies is chance; until then there is always something to do.
@@ -67,12 +67,8 @@ def run_case(case: Case, stack: FlowStack, *, kills: int, events: int, seed: int
     return CrashRun(kills, events, sum(lost.values()), sum(doubled.values()))
 
 
-def _lives(stack: FlowStack) -> int:
-    return stack.log_file.read_text().count(_RUNS) if stack.log_file.exists() else 0
-
-
 def _lives_again(stack: FlowStack, process: subprocess.Popen[bytes], lives: int) -> bool:
-    return _lives(stack) > lives or process.poll() is not None
+    return stack.said(_RUNS) > lives or process.poll() is not None
 
 
 def _is_through(stack: FlowStack, ledger: Ledger) -> bool:

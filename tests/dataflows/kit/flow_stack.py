@@ -41,6 +41,10 @@ class FlowStack:
         """Output of all flow processes."""
         return self.data / "flow.log"
 
+    def said(self, words: str) -> int:
+        """How often the processes have said something."""
+        return self.log_file.read_text().count(words) if self.log_file.exists() else 0
+
     def start(self, flow: Path, environment: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
         """Start a process that runs a flow."""
         arguments = [flow, self.data, self.log_url, self.partitions, self.postgres_dsn, self.clickhouse_url]
@@ -61,15 +65,6 @@ class FlowStack:
             if process.poll() is None:
                 process.kill()
             process.wait()
-
-    async def append(self, messages: list[tuple[int, bytes]]) -> None:
-        """Append messages to partitions, in order."""
-        log = await open_event_log(self.log_url, partitions=self.partitions)
-        try:
-            for partition, body in messages:
-                await log.append(partition, body)
-        finally:
-            await log.close()
 
     def stream(self, name: str) -> list[LogEvent]:
         """All events that are in a stream now, in order."""

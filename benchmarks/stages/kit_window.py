@@ -51,6 +51,9 @@ class CountsFile:
                 self.file.write(json.dumps(line) + "\n")
         self.file.flush()
 
+    def close(self) -> None:
+        """Whoever opened the file closes it."""
+
 
 def counting_flow(events: Path, counts: TextIO) -> Flow:
     """Declare the flow."""

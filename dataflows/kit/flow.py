@@ -185,6 +185,9 @@ class _Nowhere:
         del items
         raise AssertionError("a sketch is never run")
 
+    def close(self) -> None:
+        """There is nothing to let go of."""
+
 
 class _NoTable:
     """The table of a join in a flow that is only looked at."""

@@ -79,6 +79,12 @@ class PostgresLookup:
             self._known.popitem(last=False)
         return answers
 
+    def close(self) -> None:
+        """Let go of the connection; the next question makes another."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
     @stamina.retry(on=SinkUnavailable, attempts=None, timeout=None, wait_max=5.0)
     def _rows(self, keys: list[Hashable]) -> dict[Hashable, Answer]:
         try:
@@ -88,17 +94,12 @@ class PostgresLookup:
                 )
             rows = self._connection.execute(self._query.encode(), [keys]).fetchall()
         except RETRYABLE as error:
-            self._close()
+            self.close()
             raise SinkUnavailable(f"PostgreSQL: {error}".strip()) from error
         except psycopg.Error as error:
-            self._close()
+            self.close()
             raise LookupRefused(f"PostgreSQL refuses the query of a join: {error}".strip()) from error
         return {key: list(columns) for key, *columns in rows}
-
-    def _close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
 
 
 class RecordedLookup:

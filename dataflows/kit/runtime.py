@@ -39,6 +39,8 @@ class ProcessRuntime:
     ticks: Ticks
     flush_rows: int
     _indexes: list[RocksDedupIndex] = field(default_factory=list)
+    _writers: list[ItemWriter] = field(default_factory=list)
+    _lookups: list[PostgresLookup] = field(default_factory=list)
 
     def index(self, step: str, partition: str, days: int) -> RocksDedupIndex:
         """Open the index of a step and partition; it stays open as long as the process lives."""
@@ -49,7 +51,9 @@ class ProcessRuntime:
     def lookup(self, step: str, query: str, refresh: timedelta, most: int) -> PostgresLookup:
         """Return what asks PostgreSQL."""
         del step
-        return PostgresLookup(self.dsn, query, refresh.total_seconds(), most)
+        lookup = PostgresLookup(self.dsn, query, refresh.total_seconds(), most)
+        self._lookups.append(lookup)
+        return lookup
 
     def want_ticks(self) -> None:
         """Have idle partitions told the time."""
@@ -67,7 +71,9 @@ class ProcessRuntime:
             clickhouse_url=self.clickhouse_url,
             open_log=self.open_log,
         )
-        return ItemSink(_Synced(declared.open(context), self.sync), self.flow.name, step, self.flush_rows)
+        writer = _Synced(declared.open(context), self.sync)
+        self._writers.append(writer)
+        return ItemSink(writer, self.flow.name, step, self.flush_rows)
 
     def sync(self) -> None:
         """Make the indexes survive a power cut."""
@@ -75,7 +81,11 @@ class ProcessRuntime:
             index.sync()
 
     def close(self) -> None:
-        """Let go of the indexes."""
+        """Let go of everything."""
+        for writer in self._writers:
+            writer.close()
+        for lookup in self._lookups:
+            lookup.close()
         for index in self._indexes:
             index.close()
 
@@ -88,3 +98,6 @@ class _Synced:
     def write(self, items: list[Item]) -> None:
         self._sync()
         self._writer.write(items)
+
+    def close(self) -> None:
+        self._writer.close()

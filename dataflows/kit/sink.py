@@ -42,6 +42,10 @@ class ItemWriter(Protocol):
         """
         ...
 
+    def close(self) -> None:
+        """Let go of the store; called when a flow ends other than by a kill."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class SinkContext:

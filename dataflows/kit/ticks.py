@@ -46,7 +46,8 @@ class Ticks:
     def idle(self, partition: str) -> None:
         """Say that none came; tells the partition the time if that is so for long."""
         now = self._clock()
-        if self.wanted and now - self._since.setdefault(partition, now) >= self._every:
+        since = self._since.setdefault(partition, now)
+        if self.wanted and now - since >= self._every:
             self._since[partition] = now
             self._append(int(partition), tick(datetime.now(UTC)))
 

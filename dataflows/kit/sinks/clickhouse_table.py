@@ -75,17 +75,17 @@ class _Writer:
                     self._table, columns, b"\n".join(lines), settings=_SETTINGS, fmt="JSONEachRow"
                 )
         except DatabaseError as error:
-            self._close()
+            self.close()
             if error.code in FINAL_CODES:
                 raise SinkRejectedWrite(
                     f"ClickHouse refuses the rows of {self._context.stream}: {error}"
                 ) from error
             raise SinkUnavailable(f"ClickHouse: {error}") from error
         except (ClickHouseError, HTTPError, OSError) as error:
-            self._close()
+            self.close()
             raise SinkUnavailable(f"ClickHouse: {error}") from error
 
-    def _close(self) -> None:
+    def close(self) -> None:
         if self._client is not None:
             self._client.close()
             self._client = None

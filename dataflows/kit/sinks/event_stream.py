@@ -80,6 +80,9 @@ class _Writer:
             except PermanentEventLogError as error:
                 raise SinkRejectedWrite(f"event stream: {error}") from error
 
+    def close(self) -> None:
+        self._log.close()
+
     def _written(self, target: int, partition: str) -> int:
         """Return the offset of the input up to which the stream holds what came of it; a low one if it holds nothing."""
         end = self._log.end(target)

@@ -69,14 +69,20 @@ class PostgresPositions:
                     if cursor.rowcount != 1:
                         raise FlowOwned(f"another process writes {self._context.stream}")
         except RETRYABLE as error:
-            self._close()
+            self.close()
             raise SinkUnavailable(f"PostgreSQL: {error}".strip()) from error
         except psycopg.Error as error:
-            self._close()
+            self.close()
             raise SinkRejectedWrite(
                 f"PostgreSQL refuses the rows of {self._context.stream}: {error}".strip()
             ) from error
         self._positions |= reached
+
+    def close(self) -> None:
+        """Let go of the connection; the next use makes another."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
     def _is_stored(self, item: Item) -> bool:
         position = self._positions.get(item.partition)
@@ -100,8 +106,3 @@ class PostgresPositions:
         self._positions = dict(rows)
         self._connection = connection
         return connection
-
-    def _close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None

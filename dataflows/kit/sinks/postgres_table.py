@@ -123,6 +123,9 @@ class _Writer:
         new = self._positions.unstored(items)
         self._positions.store(new, lambda cursor: self._table.store(cursor, new, self._log_id))
 
+    def close(self) -> None:
+        self._positions.close()
+
 
 def _adapted(value: Any) -> Any:
     return Jsonb(value) if isinstance(value, dict | list | tuple) else value

@@ -41,3 +41,6 @@ class _Writer:
         ]
         sys.stdout.buffer.write(b"".join(lines))
         sys.stdout.buffer.flush()
+
+    def close(self) -> None:
+        """Standard output is not this writer's to close."""

@@ -153,6 +153,9 @@ class _Writer:
             ]
             self._positions.store([item], lambda cursor, kept=failures: self._keep(cursor, kept))  # type: ignore[misc]
 
+    def close(self) -> None:
+        self._positions.close()
+
     def _key(self, item: Item, index: int, row: Any) -> str:
         alert_id = getattr(row, "alert_id", None)
         if alert_id is None:

@@ -132,6 +132,9 @@ class _CrashingWriter:
         if self._points.is_now(f"after {self._step} wrote"):
             raise Crash
 
+    def close(self) -> None:
+        """What it wrote stays for the test to look at."""
+
 
 class MessageSource(FixedPartitionedSource[tuple[str, EventBatch], int]):
     """The messages that a test made, one after the other.

@@ -6,16 +6,13 @@ partitions together (see docs/adr/0007-flows-of-the-kit.md). All that it keeps o
 
 import gc
 import threading
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from hashlib import blake2b
 from pathlib import Path
 from shutil import rmtree
 
 import psycopg
-import stamina
 import structlog
 from bytewax._bytewax import cluster_main
 from bytewax.inputs import Source
@@ -25,14 +22,15 @@ from dataflows.dedup_index import RocksDedupIndex
 from dataflows.deleted_people import DeletedPeople, DeletedPerson
 from dataflows.kit.backfill import BackfilledPartitions
 from dataflows.kit.decoding import BatchDecoder
-from dataflows.kit.errors import FlowError, FlowOwned
+from dataflows.kit.errors import FlowError
 from dataflows.kit.file_partition import PARTITION as FILE_PARTITION
 from dataflows.kit.file_partition import FilePartition
 from dataflows.kit.flow import Flow, Input
 from dataflows.kit.inputs import BackfillSource, FileSource, LogSource
 from dataflows.kit.log_partitions import KeyedBatch, LogPartitions
 from dataflows.kit.migrations import migrate_flow
-from dataflows.kit.progress import Progress, read_done
+from dataflows.kit.ownership import owned_folder, owned_in_postgres
+from dataflows.kit.progress import Progress, read_done, store_progress
 from dataflows.kit.raw_events import note_parts
 from dataflows.kit.reasons import reasons
 from dataflows.kit.runtime import ProcessRuntime
@@ -47,12 +45,9 @@ from event_log.port import EventLog
 from schemas.limits import DEFAULT_LIMITS, Limits
 from sinks.errors import SinkError
 from sinks.postgres.deleted_people import read_deleted
-from smolhog.file_lock import FileLock, FileLocked
 
 _log = structlog.get_logger()
 
-_LOCK_SPACE = 0x464C_4F57_0000_0000
-_OWN_SECONDS = 30.0
 _FILES = 0
 """Stands for the log that files are not."""
 
@@ -100,10 +95,10 @@ def run_flow(flow: Flow, options: FlowOptions) -> None:
         EventLogError: the log has lost messages that had no effect yet.
     """
     folder = flow_folder(flow, options.data)
-    with _owned_folder(flow, folder), _owned_in_postgres(flow, options.postgres_dsn) as connection:
+    with owned_folder(flow, folder), owned_in_postgres(flow, options.postgres_dsn) as connection:
         migrate_flow(flow, options.postgres_dsn, options.clickhouse_url)
         if isinstance(flow.source, FileSource):
-            _run_over_files(flow, flow.source, options, folder)
+            _run_over_files(flow, flow.source, options, folder, connection)
             return
         with BlockingLog(_opener(flow.source, options)) as log:
             _run_over_log(flow, options, folder, log, connection)
@@ -115,11 +110,15 @@ def _opener(source: Input, options: FlowOptions) -> Callable[[], Awaitable[Event
     return options.open_log
 
 
-def _run_over_files(flow: Flow, source: FileSource, options: FlowOptions, folder: Path) -> None:
+def _run_over_files(
+    flow: Flow, source: FileSource, options: FlowOptions, folder: Path, connection: psycopg.Connection
+) -> None:
     runtime = _runtime(flow, options, folder / "files", _FILES, (FILE_PARTITION,), Ticks(_never))
     progress = Progress()
     files = FilePartition(source, runtime.index("source", FILE_PARTITION, options.dedup_days), progress)
     _run(flow, files, runtime, FlowWatch(flow, _FILES, progress, options.postgres_dsn, None))
+    progress.enter(FILE_PARTITION, "done", progress.events_of(FILE_PARTITION))
+    store_progress(connection, flow.name, flow.version, _FILES, progress, {})
 
 
 def _run_over_log(
@@ -212,7 +211,7 @@ def reset_flow(flow: Flow, options: FlowOptions) -> None:
         FlowOwned: it runs.
     """
     folder = flow_folder(flow, options.data)
-    with _owned_folder(flow, folder), _owned_in_postgres(flow, options.postgres_dsn) as connection:
+    with owned_folder(flow, folder), owned_in_postgres(flow, options.postgres_dsn) as connection:
         for table in ("flow_positions", "flow_progress"):
             connection.execute(
                 f"DELETE FROM {table} WHERE flow = %s AND version = %s".encode(), [flow.name, flow.version]
@@ -236,37 +235,3 @@ def _append(log: BlockingLog, partition: int, body: bytes) -> None:
             _log.info("partition was not told the time", partition=partition, reason=str(error))
 
     threading.Thread(target=append, name="tick", daemon=True).start()
-
-
-@contextmanager
-def _owned_folder(flow: Flow, folder: Path) -> Iterator[None]:
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        lock = FileLock(folder / "lock")
-    except FileLocked as error:
-        raise FlowOwned(
-            f"another process on this machine runs flow {flow.name} (pid {error.holder})"
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-@contextmanager
-def _owned_in_postgres(flow: Flow, dsn: str) -> Iterator[psycopg.Connection]:
-    """Hold the flow on whatever machine; a killed predecessor is noticed within seconds."""
-    digest = blake2b(f"{flow.name} {flow.version}".encode(), digest_size=4).digest()
-    lock = _LOCK_SPACE | int.from_bytes(digest, "big")
-    with psycopg.connect(
-        dsn,
-        autocommit=True,
-        application_name=f"smolhog-flow-{flow.name}",
-        options="-c timezone=UTC -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3",
-    ) as connection:
-        for attempt in stamina.retry_context(on=FlowOwned, attempts=None, timeout=_OWN_SECONDS, wait_max=1.0):
-            with attempt:
-                row = connection.execute("SELECT pg_try_advisory_lock(%s)", [lock]).fetchone()
-                if row is None or not row[0]:
-                    raise FlowOwned(f"another process runs flow {flow.name}, version {flow.version}")
-        yield connection

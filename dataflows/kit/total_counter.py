@@ -6,6 +6,7 @@ have passed it; totals come in the order of windows, each once. So they are the 
 partitions came between each other. A late segment is in no total: it is in the tables.
 """
 
+from functools import reduce
 from typing import Any
 
 import msgspec
@@ -20,7 +21,7 @@ class _State(msgspec.Struct, array_like=True):
     version: int
     log_times: dict[str, float]
     next_start: int | None
-    pending: list[tuple[int, list[tuple[_Key, list[Any]]]]]
+    pending: list[tuple[int, list[tuple[_Key, dict[str, list[Any]]]]]]
     silent: list[tuple[_Key, int]]
 
 
@@ -42,7 +43,7 @@ class TotalCounter:
         self._zeros = zeros
         self._log_times = dict.fromkeys(partitions, 0.0)
         self._next: int | None = None  # start of the window to be totalled next
-        self._pending: dict[int, dict[_Key, list[Any]]] = {}
+        self._pending: dict[int, dict[_Key, dict[str, list[Any]]]] = {}  # by partition
         self._silent: dict[_Key, int] = {}  # windows in a row without an event
         self._thawed = state is None
         if state is not None:
@@ -56,10 +57,7 @@ class TotalCounter:
             for window in windows:
                 if not window.late:
                     cells = self._pending.setdefault(window.start, {})
-                    known = cells.get(window.key)
-                    cells[window.key] = (
-                        window.states if known is None else spec.shape.merge(known, window.states)
-                    )
+                    cells.setdefault(window.key, {})[rows.partition] = window.states
         self._log_times[rows.partition] = max(self._log_times[rows.partition], rows.log_time)
         log_time = min(self._log_times.values())
         totals = []
@@ -91,7 +89,7 @@ class TotalCounter:
             if self._silent[key] > self._zeros:
                 del self._silent[key]
                 continue
-            states = cells.get(key) or spec.shape.nothing()
+            states = _merged(cells.get(key, {}), spec)
             totals.append(Window(key, start, end, EVERYWHERE, start, start, states, spec.shape))
         return totals
 
@@ -106,5 +104,12 @@ class TotalCounter:
         if not self._thawed:
             self._thawed = True
             for cells in self._pending.values():
-                for key, states in cells.items():
-                    cells[key] = spec.shape.thaw(states)
+                for shares in cells.values():
+                    for partition, states in shares.items():
+                        shares[partition] = spec.shape.thaw(states)
+
+
+def _merged(shares: dict[str, list[Any]], spec: WindowSpec) -> list[Any]:
+    """Merge the partitions' states in an order that does not depend on which came first: sums of floats do."""
+    states = [shares[partition] for partition in sorted(shares)]
+    return reduce(spec.shape.merge, states) if states else spec.shape.nothing()

@@ -32,6 +32,7 @@ from schemas.envelope import (
 from sinks.errors import SinkRejectedWrite, SinkUnavailable
 
 _MESSAGE_BYTES = 64 * 1024
+_LOOK_BACK = 1_000
 _encode = msgspec.json.Encoder().encode
 
 
@@ -85,16 +86,16 @@ class _Writer:
 
     def _written(self, target: int, partition: str) -> int:
         """Return the offset of the input up to which the stream holds what came of it; a low one if it holds nothing."""
-        end = self._log.end(target)
-        if end <= self._log.oldest(target):
-            return -(2**63)
-        try:
-            origin = decode_message(self._log.first_message(target, end - 1).body).origin
-        except EnvelopeError as error:
-            raise SinkRejectedWrite(f"the stream's last message is not of a flow: {error}") from error
-        if origin is None or (origin.stream, origin.partition) != (self._stream, partition):
-            return -(2**63)
-        return origin.offset + 1
+        oldest, end = self._log.oldest(target), self._log.end(target)
+        # The last messages may be others': a flow that reads the stream tells idle partitions the time.
+        for offset in range(end - 1, max(oldest, end - _LOOK_BACK) - 1, -1):
+            try:
+                origin = decode_message(self._log.first_message(target, offset).body).origin
+            except EnvelopeError as error:
+                raise SinkRejectedWrite(f"a message of the stream is not of a flow: {error}") from error
+            if origin is not None and (origin.stream, origin.partition) == (self._stream, partition):
+                return origin.offset + 1
+        return -(2**63)
 
     @property
     def _stream(self) -> str:

@@ -4,9 +4,9 @@ A flow is a file with one :class:`Flow`; what it does is a function over streams
 keep it right: whatever is killed, the effect is that of every event once.
 """
 
-from dataflows.kit.aggregates import count, distinct_of, max_of, mean_of, min_of, sum_of, top_of
+from dataflows.kit.aggregates import count, count_of, distinct_of, max_of, mean_of, min_of, sum_of, top_of
 from dataflows.kit.alerts import Alert, alert
-from dataflows.kit.batch import Event, EventBatch, Events, prop
+from dataflows.kit.batch import Event, EventBatch, Events, named, prop
 from dataflows.kit.event_steps import drop_repeats, enrich, filter_events, map_batches, map_events, map_rows
 from dataflows.kit.flow import Flow
 from dataflows.kit.inputs import BackfillSource, FileSource, LogSource
@@ -44,6 +44,7 @@ __all__ = [
     "alert",
     "closed_windows",
     "count",
+    "count_of",
     "distinct_of",
     "drop_repeats",
     "enrich",
@@ -56,6 +57,7 @@ __all__ = [
     "max_of",
     "mean_of",
     "min_of",
+    "named",
     "prop",
     "session_windows",
     "sliding_windows",

@@ -62,6 +62,23 @@ class _Count:
 
 
 @dataclass(frozen=True)
+class _CountOf:
+    column: Column
+
+    def of(self, values: Sequence[Any]) -> int:
+        return sum(map(bool, values))
+
+    def merge(self, state: int, other: int) -> int:
+        return state + other
+
+    def value(self, state: int) -> int:
+        return state
+
+    def thaw(self, state: int) -> int:
+        return state
+
+
+@dataclass(frozen=True)
 class _Sum:
     column: Column
 
@@ -175,6 +192,11 @@ class _Top:
 def count() -> Aggregate:
     """Count events."""
     return _Count()
+
+
+def count_of(column: Column | str) -> Aggregate:
+    """Count the events for which a column is true, such as :func:`dataflows.kit.batch.named`."""
+    return _CountOf(column_of(column))
 
 
 def sum_of(column: Column | str) -> Aggregate:

@@ -194,6 +194,15 @@ def prop(name: str, default: Any = None) -> Column:
     return column
 
 
+def named(*names: str) -> Column:
+    """Return a column that says of each event whether it has one of these names."""
+
+    def column(batch: EventBatch) -> list[bool]:
+        return [name in names for name in batch.names]
+
+    return column
+
+
 def column_of(wanted: Column | str) -> Column:
     """Return the column that a flow names: one of its own, or a field of the event.
 

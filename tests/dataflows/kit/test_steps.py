@@ -15,6 +15,7 @@ from dataflows.kit import (
     Webhook,
     alert,
     count,
+    count_of,
     distinct_of,
     drop_repeats,
     enrich,
@@ -26,6 +27,7 @@ from dataflows.kit import (
     max_of,
     mean_of,
     min_of,
+    named,
     prop,
     session_windows,
     sliding_windows,
@@ -109,6 +111,7 @@ def test_every_aggregate_says_what_brute_force_says() -> None:
     def wire(events: Events) -> None:
         values = {
             "n": count(),
+            "named": count_of(named("a")),
             "sum": sum_of(prop("x")),
             "min": min_of(prop("x")),
             "max": max_of(prop("x")),
@@ -125,8 +128,9 @@ def test_every_aggregate_says_what_brute_force_says() -> None:
     test.feed(event("a", at="12:00:30", x="no number"))
     test.advance_to("12:05")
     (row,) = [row for row in test.rows("out") if row["n"]]
-    assert {name: row[name] for name in ("n", "sum", "min", "max", "users")} == {
+    assert {name: row[name] for name in ("n", "named", "sum", "min", "max", "users")} == {
         "n": 7,
+        "named": 7,
         "sum": 26,
         "min": 1,
         "max": 8,

@@ -6,7 +6,7 @@ from datetime import timedelta
 from dataflows.kit import Events, Flow, LogSource
 from tests.dataflows.kit.crash_cases import BY_NAME
 
-flow = Flow("crashing", source=LogSource(), epoch=timedelta(seconds=0.25))
+flow = Flow("crashing", source=LogSource(), epoch=timedelta(seconds=0.15))
 
 
 @flow.steps

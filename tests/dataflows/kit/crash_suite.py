@@ -2,6 +2,7 @@
 
 import random
 import subprocess
+import time
 from collections import deque
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +20,7 @@ from tests.dataflows.kit.ledger import Ledger, make_ledger
 from tests.dataflows.running_flow import wait_until
 
 FLOW_FILE = Path(__file__).with_name("crash_flow.py")
+_LONGEST_LIFE = 1.2
 _RUNS = "flow reads event log"
 
 
@@ -41,13 +43,16 @@ def run_case(case: Case, stack: FlowStack, *, kills: int, events: int, seed: int
     environment = {"CRASH_CASE": case.name}
     _make_tables(case, stack)
     with BlockingLog(partial(open_event_log, stack.log_url, partitions=stack.partitions)) as log:
-        for _ in range(kills):
+        for number in range(kills):
             lives = stack.said(_RUNS)
             process = stack.start(FLOW_FILE, environment)
             wait_until(partial(_lives_again, stack, process, lives), "a start", stack.log_file)
-            # When it dies is chance; until then there is always something to do.
-            for _ in range(chance.randrange(share // 2, share)):
+            # When it dies is chance: in turns within the first epoch, and after some. There is always something to do.
+            messages = chance.randrange(share // 2, share)
+            pause = chance.uniform(0.1, _LONGEST_LIFE) / messages if number % 2 else 0.0
+            for _ in range(messages):
                 log.append(*waiting.popleft())
+                time.sleep(pause)
             assert process.poll() is None, stack.log_file.read_text()[-4000:]
             process.kill()
             process.wait()

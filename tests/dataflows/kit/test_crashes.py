@@ -22,7 +22,7 @@ def test_killed_at_any_moment_every_event_has_its_effect_once(
         clickhouse_server.database() as database,
         flow_stack(postgres_database, f"{clickhouse_server.url}/{database}", tmp_path / "data") as stack,
     ):
-        run = run_case(case, stack, kills=3, events=6_000, seed=1)
+        run = run_case(case, stack, kills=4, events=6_000, seed=1)
     assert (run.lost, run.doubled) == (0, 0)
 
 

@@ -11,6 +11,7 @@ from msgspec import Raw, json
 from schemas.envelope import (
     EnvelopeError,
     LogEvent,
+    Origin,
     RejectedEvent,
     SubBatch,
     decode_message,
@@ -62,10 +63,17 @@ def test_messages_without_the_newest_fields_are_read() -> None:
 def test_fields_added_later_do_not_disturb() -> None:
     """A message of a newer writer, with one more field at the end of each struct, is read."""
     event = '["0190a6e0-7c1d-7000-8000-000000000000","view","u",null,null,{"a":1},"new"]'
-    body = f'[1,[[1,"2026-01-01T00:00:00Z",null,"ws.v1",null,null,null,[{event}],[],2,"new"]],[],"new"]'
+    body = f'[1,[[1,"2026-01-01T00:00:00Z",null,"ws.v1",null,null,null,[{event}],[],2,"new"]],[],null,"new"]'
     (batch,) = decode_message(body.encode()).batches
     assert batch.events[0].event == "view"
     assert bytes(batch.events[0].properties) == b'{"a":1}'
+
+
+def test_a_message_of_a_flow_says_what_it_was_made_of() -> None:
+    """One of the gateway does not."""
+    origin = Origin("masked.1.out/7", "0", 41)
+    assert decode_message(join_sub_batches([], origin)).origin == origin
+    assert decode_message(join_sub_batches([])).origin is None
 
 
 _HEADER = b'"2026-01-01T00:00:00Z",null,"ws.v1",null,null,null'

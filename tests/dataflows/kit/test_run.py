@@ -49,6 +49,9 @@ def _write_flow(
 
 
 def _count(stack: FlowStack, table: str) -> int:
+    """Rows of a table; none while it is not there yet."""
+    if not stack.postgres(f"SELECT 1 WHERE to_regclass('{table}') IS NOT NULL"):
+        return 0
     return int(stack.postgres(f"SELECT count(*) AS n FROM {table}")[0]["n"])
 
 

@@ -113,6 +113,9 @@ def _gateway(options: Options, outcome: Outcome) -> None:
         for batch, events in options.sizes.gateway:
             with servers.fresh_databases() as urls:
                 outcome.add(uvloop.run(measure_gateway(urls, Load(events, batch=batch), None)))
+        by_sdk = Load(options.sizes.sdk, batch=500, connections=2, in_flight=8, client="sdk")
+        with servers.fresh_databases() as urls:
+            outcome.add(uvloop.run(measure_gateway(urls, by_sdk, None)))
         if not has_rabbitmq():
             outcome.skipped.append(Skipped("gateway-rabbitmq", _NO_BROKER))
             return

@@ -16,6 +16,7 @@ class Sizes:
         growth: events of each kind of traffic that goes through the steps alone.
         engines: events for each stream engine.
         gateway: (batch, events) of each load of the gateway alone.
+        sdk: events that the Python SDK sends.
         drain: events that wait in the log.
         end_to_end: events of the runs from end to end.
         shape: events of the runs with other traffic; a tenth in batches of one.
@@ -35,6 +36,7 @@ class Sizes:
     growth: int
     engines: int
     gateway: tuple[tuple[int, int], ...]
+    sdk: int
     drain: int
     end_to_end: int
     shape: int
@@ -55,6 +57,7 @@ QUICK = Sizes(
     growth=50_000,
     engines=200_000,
     gateway=((1, 20_000), (10, 100_000), (100, 300_000), (500, 300_000)),
+    sdk=300_000,
     drain=200_000,
     end_to_end=300_000,
     shape=60_000,
@@ -75,6 +78,7 @@ FULL = Sizes(
     growth=200_000,
     engines=1_000_000,
     gateway=((1, 100_000), (10, 500_000), (100, 2_000_000), (500, 2_000_000)),
+    sdk=2_000_000,
     drain=2_000_000,
     end_to_end=2_000_000,
     shape=300_000,
@@ -95,6 +99,7 @@ TINY = Sizes(
     growth=1_000,
     engines=1_000,
     gateway=((1, 50), (100, 1_000)),
+    sdk=1_000,
     drain=2_000,
     end_to_end=1_000,
     shape=500,

@@ -37,6 +37,12 @@ def aims_of(run: Run) -> list[Aim]:
         _at_least(
             "gateway, batches of 100, acknowledged once durable", 250_000, _rate(gateway), "{:,.0f} events/s"
         ),
+        _at_least(
+            "Python SDK, one process, acknowledged by the gateway",
+            100_000,
+            _rate(run.find("gateway-sqlite-sdk")),
+            "{:,.0f} events/s",
+        ),
         _at_least("end to end, as a share of bare COPY + INSERT", 0.5, _ratio(end_to_end, ceiling), "{:.2f}"),
         _at_least(
             "end to end, as a multiple of one INSERT an event",

@@ -191,7 +191,11 @@ class Settings(BaseSettings):
         description="Where traces go, as OTLP over HTTP, such as `http://jaeger:4318`. Not set: no traces.",
     )
     trace_ratio: float = Field(
-        default=0.01, ge=0, le=1, description="Part of the batches and questions that is traced."
+        default=0.01,
+        ge=0,
+        le=1,
+        description="Part of the batches and questions that is traced; unless it is 1, a process begins at most five "
+        "traces a second.",
     )
     trace_slow_seconds: float = Field(
         default=5.0,

@@ -30,6 +30,8 @@ class PartitionFolder:
         self.dedup = path / "dedup"
         self.recovery = path / "recovery"
         self.id = _id_of(path / "id")
+        self._begun = path / "begun"
+        self._has_begun = self._begun.exists()
 
     @property
     def place(self) -> str:
@@ -38,12 +40,18 @@ class PartitionFolder:
 
     @property
     def has_state(self) -> bool:
-        """Whether a dataflow has run on it."""
-        return self.recovery.exists()
+        """Whether a dataflow has kept anything in it: one that waits for its log has not."""
+        return self._has_begun
+
+    def note_state(self) -> None:
+        """Say that there is state, once there is."""
+        if not self._has_begun:
+            self._begun.touch()
+            self._has_begun = True
 
     def create_recovery_store(self) -> None:
         """Create the store whole or not at all, unless it is there."""
-        if self.has_state:
+        if self.recovery.exists():
             return
         new = self.recovery.with_name("recovery.new")
         if new.exists():

@@ -180,6 +180,10 @@ def _run(
     enricher = Enricher(open_geo(options.geoip_file) if options.geoip_file else no_geo)
     folder.create_recovery_store()
 
+    def sync() -> None:
+        index.sync()
+        folder.note_state()
+
     def make_rollups(state: bytes | None) -> RollupCounter:
         return RollupCounter(
             partition,
@@ -209,7 +213,7 @@ def _run(
         ),
         make_rollups=make_rollups,
         make_pipeline=make_pipeline,
-        sync=index.sync,
+        sync=sync,
         emit_every=_live(options),
         stores=StoresSink(partition, [to_postgres, clickhouse], progress),
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from dataflows.partition_folder import owned
 from event_log.sqlite import SQLiteEventLog
 from schemas.envelope import LogEvent
 from tests.dataflows.running_flow import Stack, running_stack, wait_until
@@ -108,5 +109,26 @@ async def test_an_outdated_folder_that_is_deleted_is_no_hindrance(stack: Stack) 
     await append(stack, last, ARRIVAL + timedelta(seconds=9), 5)
     stack.start()
     wait_until(lambda: stack.raw_events() == 1_300, "all events stored", stack.log_file)
+    await assert_stored_once(stack, events + more + last)
+    assert_verified(stack, 1_300)
+
+
+async def test_a_dataflow_that_waited_for_its_log_is_not_taken_for_an_older_one(stack: Stack) -> None:
+    """A new folder in which nothing is kept yet, left by a process that was killed early, goes on like any."""
+    events = make_events(1_000, seed=49)
+    left = await leave_folders_behind(stack, events)
+    stack.start()
+    more = make_events(200, seed=50)
+    await append(stack, more, ARRIVAL + timedelta(seconds=8), 5)
+    await assert_stored_once(stack, events + more)
+    stack.stop()
+    shutil.rmtree(left)
+    for folder in (stack.data / "dataflow").glob("*-*"):
+        shutil.rmtree(folder)
+        with owned(folder) as new:
+            new.create_recovery_store()
+    stack.start()
+    last = make_events(100, seed=51)
+    await append(stack, last, ARRIVAL + timedelta(seconds=9), 5)
     await assert_stored_once(stack, events + more + last)
     assert_verified(stack, 1_300)

@@ -60,7 +60,8 @@ class Capacity:
         many_users: of the traffic of many people.
         many_users_factor: how much slower that is stored.
         logs: costs by kind of event log, ``sqlite`` and ``rabbitmq``.
-        disk_bytes: of an event by what keeps it; ``minute`` and ``hour``: numbers of one with events in it.
+        disk_bytes: of an event by what keeps it; ``minute``, ``hour`` and ``day``: numbers of one with
+            events in it.
         resident_mib: by process, under load.
         telemetry: what it costs to be observed, by size of batches.
     """

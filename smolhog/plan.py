@@ -131,7 +131,7 @@ def _disk(wanted: Wanted, measured: Capacity) -> dict[str, float]:
     more = wanted.event_bytes - measured.event_bytes
     each = measured.disk_bytes
     kept = a_day * wanted.retention_days
-    numbers = wanted.retention_days * (each["minute"] * _MINUTES + each["hour"] * _HOURS)
+    numbers = wanted.retention_days * (each["minute"] * _MINUTES + each["hour"] * _HOURS + each["day"])
     log = max(each["event log"] + more, 1) * a_day * wanted.log_hours / 24
     return {
         "PostgreSQL": max(each["PostgreSQL"] + more, 1) * kept,

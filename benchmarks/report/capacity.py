@@ -17,8 +17,7 @@ _DISK = {
     "ClickHouse": "bytes an event, ClickHouse",
     "event log": "bytes an event, event log",
     "dedup index": "bytes an event, dedup index",
-    "minute": "bytes a minute, numbers in ClickHouse",
-    "hour": "bytes an hour, numbers in ClickHouse",
+    **{unit: f"bytes for each {unit}, numbers in ClickHouse" for unit in ("minute", "hour", "day")},
 }
 _RESIDENT = "resident MiB, "
 

@@ -89,20 +89,22 @@ def render(run: Run, pictures: Sequence[Picture], *, heading: int = 1) -> str:
         ]
     if results := run.of(Group.QUERY):
         parts += [f"{mark}# Questions", _latencies(results)]
-    for group, title, text in _FIGURES:
-        if results := run.of(group):
-            parts += [
-                f"{mark}# {title}",
-                text,
-                _costs(results),
-                *dict.fromkeys(result.note for result in results),
-            ]
+    parts += _figures(run, mark)
     if run.skipped:
         parts += [
             f"{mark}# Not measured",
             "\n".join(f"- {skipped.name}: {skipped.reason}" for skipped in run.skipped),
         ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _figures(run: Run, mark: str) -> list[str]:
+    parts = []
+    for group, title, text in _FIGURES:
+        if results := run.of(group):
+            notes = dict.fromkeys(result.note for result in results)
+            parts += [f"{mark}# {title}", text, _costs(results), *notes]
+    return parts
 
 
 def _machine(run: Run) -> str:

@@ -17,15 +17,19 @@ from sinks.clickhouse.connect import connect
 _POSTGRES = "SELECT sum(pg_total_relation_size(relid)) FROM pg_partition_tree('events') WHERE isleaf"
 _CLICKHOUSE = "SELECT table, sum(bytes_on_disk) FROM system.parts WHERE active AND database = currentDatabase() GROUP BY table"
 _BY_EVENT = ("events", "sessions")
-_BY_MINUTE = ("rollup_minute", "distinct_users_minute")
-_BY_HOUR = ("rollup_hour", "distinct_users_hour")
+_BY_TIME = {
+    "minute": ("rollup_minute", ("rollup_minute",)),
+    "hour": ("rollup_hour", ("rollup_hour", "distinct_users_hour")),
+    "day": ("distinct_users_day", ("distinct_users_day",)),
+}
+"""What is kept by time: where its buckets are counted, and all of its tables."""
 
 
 async def measure_storage(events: int) -> Result:
     """Send events to a stack of its own, have the stores merge what they hold, and weigh it.
 
     The numbers of the stores' rollups depend on how many minutes and hours there are, and on what is told apart in
-    them, not on how many events there are; so they are given by minute and by hour.
+    them, not on how many events there are; so they are given by minute, hour and day.
 
     Args:
         events: how many.
@@ -49,19 +53,21 @@ def _weigh(stack: BenchStack, events: int) -> dict[str, float]:
         row = connection.execute(_POSTGRES).fetchone()
     assert row is not None
     with connect(stack.settings.clickhouse_dsn) as client:
-        for table in (*_BY_EVENT, *_BY_MINUTE, *_BY_HOUR):
+        for table in (*_BY_EVENT, *(table for _, tables in _BY_TIME.values() for table in tables)):
             client.command(f"OPTIMIZE TABLE {table} FINAL")
         sizes = {str(table): int(size) for table, size in client.query(_CLICKHOUSE).result_rows}
-        minutes, hours = (
-            int(str(client.query(f"SELECT uniqExact(bucket) FROM {table}").result_rows[0][0]))
-            for table in ("rollup_minute", "rollup_hour")
-        )
+        buckets = {
+            unit: int(str(client.query(f"SELECT uniqExact(bucket) FROM {counted}").result_rows[0][0]))
+            for unit, (counted, _) in _BY_TIME.items()
+        }
     data = stack.settings.data
     return {
         "bytes an event, PostgreSQL with indexes": int(row[0]) / events,
         "bytes an event, ClickHouse": _sum(sizes, _BY_EVENT) / events,
-        "bytes a minute, numbers in ClickHouse": _sum(sizes, _BY_MINUTE) / minutes,
-        "bytes an hour, numbers in ClickHouse": _sum(sizes, _BY_HOUR) / hours,
+        **{
+            f"bytes for each {unit}, numbers in ClickHouse": _sum(sizes, tables) / buckets[unit]
+            for unit, (_, tables) in _BY_TIME.items()
+        },
         "bytes an event, event log": disk_bytes(data / "log") / events,
         "bytes an event, dedup index": sum(map(disk_bytes, (data / "dataflow").glob("*/dedup"))) / events,
     }

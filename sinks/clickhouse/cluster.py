@@ -7,10 +7,10 @@ here, so that both come from the same files. Pure.
 import re
 
 _CREATE = re.compile(
-    r"^(?P<head>\s*CREATE (?:TABLE|MATERIALIZED VIEW)(?: IF NOT EXISTS)? (?P<name>\w+))(?P<rest>.*)$",
+    r"^(?P<head>\s*CREATE (?:TABLE|MATERIALIZED VIEW)(?: IF NOT EXISTS)? \w+)(?P<rest>.*)$",
     re.DOTALL,
 )
-_ALTER = re.compile(r"^(?P<head>\s*(?:ALTER|DROP|RENAME) TABLE (?P<name>\w+))(?P<rest>.*)$", re.DOTALL)
+_CHANGE = re.compile(r"^(?P<head>\s*(?:ALTER|DROP) TABLE(?: IF EXISTS)? \w+)(?P<rest>.*)$", re.DOTALL)
 _ENGINE = re.compile(r"\bENGINE = (\w*MergeTree)\b")
 _SETTINGS = re.compile(r"\bSETTINGS ")
 _NO_DEDUPLICATION = "replicated_deduplication_window = 0"
@@ -27,7 +27,7 @@ def on_cluster(statement: str, cluster: str | None) -> str:
     """
     if cluster is None:
         return statement
-    found = _CREATE.match(statement) or _ALTER.match(statement)
+    found = _CREATE.match(statement) or _CHANGE.match(statement)
     if found is None:
         return statement  # an INSERT: tables pass it on
     named = f"{found['head']} ON CLUSTER {_quoted(cluster)}{found['rest']}"

@@ -41,6 +41,7 @@ MEASURED = Capacity(
         "dedup index": 50,
         "minute": 1_000,
         "hour": 2_000,
+        "day": 3_000,
     },
     resident_mib={
         "gateway": 100,
@@ -74,7 +75,7 @@ def test_a_plan_for_what_was_measured_is_by_hand_the_same() -> None:
     assert found.disk_bytes == pytest.approx(
         {
             "PostgreSQL": 500 * a_day * 10,
-            "ClickHouse": 60 * a_day * 10 + 10 * (1_000 * 1_440 + 2_000 * 24),
+            "ClickHouse": 60 * a_day * 10 + 10 * (1_000 * 1_440 + 2_000 * 24 + 3_000),
             "event log": 350 * a_day * 2,
             "dedup index": 50 * a_day * DEDUP_DAYS,
         }

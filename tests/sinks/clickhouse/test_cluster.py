@@ -29,7 +29,9 @@ def test_every_table_is_made_on_all_servers_and_replicated() -> None:
         if first.startswith("INSERT"):
             assert turned == statement
             continue
-        assert re.match(r"(CREATE TABLE|CREATE MATERIALIZED VIEW) \w+ ON CLUSTER `main`", first), first
+        assert re.match(
+            r"(CREATE TABLE|CREATE MATERIALIZED VIEW|DROP TABLE IF EXISTS) \w+ ON CLUSTER `main`", first
+        ), first
         engines = re.findall(r"ENGINE = (\w+)", turned)
         assert len(engines) == statement.count("ENGINE =")
         for engine in engines:

@@ -25,6 +25,8 @@ class Sizes:
         fixed_rate: events a second at which latencies are measured besides shares of the peak.
         queries: events that questions are asked about, one number for each round.
         asks: of each question.
+        telemetry: events for each way of measuring oneself, in batches of 100; fewer in smaller ones.
+        storage: events that are weighed on disk.
         both_logs: whether latencies are measured over both event logs, or over RabbitMQ alone.
     """
 
@@ -45,6 +47,8 @@ class Sizes:
     fixed_rate: float
     queries: tuple[int, ...]
     asks: int
+    telemetry: int
+    storage: int
     both_logs: bool
 
 
@@ -66,6 +70,8 @@ QUICK = Sizes(
     fixed_rate=10_000,
     queries=(1_000_000, 10_000_000),
     asks=40,
+    telemetry=300_000,
+    storage=300_000,
     both_logs=False,
 )
 
@@ -87,6 +93,8 @@ FULL = Sizes(
     fixed_rate=10_000,
     queries=(1_000_000, 10_000_000, 100_000_000),
     asks=200,
+    telemetry=1_000_000,
+    storage=2_000_000,
     both_logs=True,
 )
 
@@ -108,5 +116,7 @@ TINY = Sizes(
     fixed_rate=500,
     queries=(5_000,),
     asks=2,
+    telemetry=2_000,
+    storage=1_000,
     both_logs=False,
 )

@@ -14,6 +14,7 @@ from benchmarks.end_to_end import run_end_to_end, run_shapes
 from benchmarks.load import Load
 from benchmarks.machine import this_machine
 from benchmarks.open_loop import run_latencies
+from benchmarks.report.capacity import MANY_USERS
 from benchmarks.results import Result, Run, Skipped
 from benchmarks.rounds import Best
 from benchmarks.services import has_rabbitmq, running_broker, running_servers
@@ -27,6 +28,8 @@ from benchmarks.stages.growth import measure_growth
 from benchmarks.stages.postgres import measure_postgres
 from benchmarks.stages.queries import measure_queries
 from benchmarks.stages.steps import measure_steps, measure_wire_decode
+from benchmarks.stages.storage import measure_storage
+from benchmarks.stages.telemetry import measure_telemetry
 from benchmarks.traffic import Shape
 from smolhog.supervisor import StopRequested
 
@@ -113,6 +116,9 @@ def _gateway(options: Options, outcome: Outcome) -> None:
         for batch, events in options.sizes.gateway:
             with servers.fresh_databases() as urls:
                 outcome.add(uvloop.run(measure_gateway(urls, Load(events, batch=batch), None)))
+        by_sdk = Load(options.sizes.sdk, batch=500, connections=2, in_flight=8, client="sdk")
+        with servers.fresh_databases() as urls:
+            outcome.add(uvloop.run(measure_gateway(urls, by_sdk, None)))
         if not has_rabbitmq():
             outcome.skipped.append(Skipped("gateway-rabbitmq", _NO_BROKER))
             return
@@ -147,7 +153,11 @@ def _shapes(options: Options, outcome: Outcome) -> None:
         ("shape-batch-10", "Batches of 10", Load(events, batch=10)),
         ("shape-batch-100", "Batches of 100, the usual traffic", Load(events)),
         ("shape-batch-500", "Batches of 500", Load(events, batch=500)),
-        ("shape-many-users", "A million users, 100,000 pages", Load(events, shape=Shape(1_000_000, 100_000))),
+        (
+            "shape-many-users",
+            "A million users, 100,000 pages",
+            Load(events, shape=Shape(MANY_USERS, 100_000)),
+        ),
         ("shape-few-users", "Ten users, five pages", Load(events, shape=Shape(users=10, products=5))),
         ("shape-repeated-1", "1 % repeated", Load(events, shape=Shape(repeated=0.01))),
         ("shape-repeated-50", "50 % repeated", Load(events, shape=Shape(repeated=0.5))),
@@ -168,6 +178,17 @@ def _latency(options: Options, outcome: Outcome) -> None:
                 sizes.peak, seconds=sizes.rate_seconds, amqp_url=amqp_url, fixed_rate=sizes.fixed_rate
             )
         )
+
+
+def _storage(options: Options, outcome: Outcome) -> None:
+    """What events take on disk, and processes in memory."""
+    outcome.add(asyncio.run(measure_storage(options.sizes.storage)))
+
+
+def _telemetry(options: Options, outcome: Outcome) -> None:
+    """What metrics and traces cost."""
+    for batch, share in ((100, 1), (10, 2), (1, 4)):
+        outcome.add(measure_telemetry(options.sizes.telemetry // share, batch))
 
 
 def _queries(options: Options, outcome: Outcome) -> None:
@@ -205,6 +226,8 @@ STAGES: dict[str, Stage] = {
     "end-to-end": _end_to_end,
     "shapes": _shapes,
     "latency": _latency,
+    "storage": _storage,
+    "telemetry": _telemetry,
     "queries": _queries,
 }
 

@@ -14,9 +14,10 @@ from rich.markup import escape
 from benchmarks.campaign import STAGES, Options, Outcome, run_stages
 from benchmarks.end_to_end import run_end_to_end
 from benchmarks.load import Load
+from benchmarks.report.capacity import CAPACITY, RunIncompleteError, write_capacity
 from benchmarks.report.docs import DOCS, write_docs
 from benchmarks.report.files import REPORTS, RUN_FILE, latest_report, report_folder, write_report
-from benchmarks.results import Result, Run, read_run, write_run
+from benchmarks.results import Result, Run, put_into, read_run, write_run
 from benchmarks.services import has_rabbitmq, running_broker
 from benchmarks.sizes import FULL, QUICK, TINY
 from benchmarks.tables import comparison_table, result_table
@@ -116,15 +117,25 @@ def stage_command(
     full: Annotated[bool, typer.Option("--full", help="With the sizes of `full`.")] = False,
     tiny: Annotated[bool, typer.Option("--tiny", help="With a few events: does it work at all?")] = False,
     pathway_python: _Pathway = None,
+    into: Annotated[
+        Path | None, typer.Option(help="Folder of a report: put what is measured in place of what it has.")
+    ] = None,
+    docs: _Docs = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the run as JSON.")] = False,
 ) -> None:
     """Run single stages and print what they measured."""
+    if docs and into is None:
+        raise typer.BadParameter("goes with --into: single stages are no report", param_hint="--docs")
     if unknown := [name for name in names if name not in STAGES]:
         raise typer.BadParameter(f"there is no stage {unknown[0]!r}; there are {', '.join(STAGES)}")
     sizes = FULL if full else TINY if tiny else QUICK
     *_, run = run_stages("stage", names, Options(sizes, pathway_python), _tell)
     if as_json:
         print(msgspec.json.encode(run).decode())
+    if into is not None:
+        whole = put_into(read_run(into / RUN_FILE), run)
+        write_run(whole, into / RUN_FILE)
+        _write(whole, into, docs=docs)
     _end(run)
 
 
@@ -160,8 +171,13 @@ def _write(run: Run, folder: Path, *, docs: bool) -> None:
     write_report(run, folder)
     _err.print(f"Report: {folder / 'report.md'} and {folder / 'report.html'}")
     if docs:
+        try:
+            write_capacity(run, CAPACITY)
+        except RunIncompleteError as error:
+            _err.print(f"[red]Not written into {DOCS}: {escape(str(error))}")
+            raise typer.Exit(1) from error
         write_docs(run, DOCS)
-        _err.print(f"Written into {DOCS}")
+        _err.print(f"Written into {DOCS} and {CAPACITY}; `make docs` takes over what other pages say")
 
 
 def _tell(name: str, outcome: Outcome | None, seconds: float) -> None:

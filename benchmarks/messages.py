@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from benchmarks.traffic import USUAL, Shape, encoded_events
+from dataflows.dedup import DedupIndex
 from dataflows.dedup_index import RocksDedupIndex
 from dataflows.enrich import Enricher
 from dataflows.pipeline import PartitionPipeline
@@ -105,6 +106,20 @@ def items(messages: list[Message]) -> Iterator[list[Message]]:
         yield taken
 
 
+def new_pipeline(index: DedupIndex, partition: int) -> tuple[PartitionPipeline, RollupCounter]:
+    """Put the dataflow's steps for one partition together, over an index."""
+    rollups = RollupCounter(partition, _GRACE_SECONDS, _BREAKDOWN_VALUES)
+    pipeline = PartitionPipeline(
+        log_id=LOG_ID,
+        partition=partition,
+        index=index,
+        enricher=Enricher(),
+        rollups=rollups,
+        limits=Limits(),
+    )
+    return pipeline, rollups
+
+
 class Steps:
     """The dataflow's steps for one partition, over a dedup index in a folder.
 
@@ -116,15 +131,7 @@ class Steps:
 
     def __init__(self, folder: Path, partition: int = 0, after: Callable[[str], None] | None = None) -> None:
         self._index = RocksDedupIndex(folder, _DEDUP_DAYS)
-        self._rollups = RollupCounter(partition, _GRACE_SECONDS, _BREAKDOWN_VALUES)
-        self._pipeline = PartitionPipeline(
-            log_id=LOG_ID,
-            partition=partition,
-            index=self._index,
-            enricher=Enricher(),
-            rollups=self._rollups,
-            limits=Limits(),
-        )
+        self._pipeline, self._rollups = new_pipeline(self._index, partition)
         if after is not None:
             self._pipeline.after = after
 

@@ -3,7 +3,7 @@
 A figure without its loss check says nothing: a pipeline that drops events is the fastest of all.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -28,6 +28,10 @@ class Group(StrEnum):
     QUERY = "query"
     GROWTH = "growth"
     """What an event costs the dataflow, as traffic changes."""
+    STORAGE = "storage"
+    """What events take on disk, and processes in memory."""
+    TELEMETRY = "telemetry"
+    """What metrics and traces cost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +125,17 @@ class Run:
     def of(self, *groups: Group) -> list[Result]:
         """Return the results of some groups, in the order of the run."""
         return [result for result in self.results if result.group in groups]
+
+
+def put_into(run: Run, later: Run) -> Run:
+    """Return a run with what was measured later in place of what it has of the same name, and a note of when."""
+    note = f"Measured on {later.began[:10]}, with SmolHog at {later.machine.commit}, after the rest of this page."
+    new = {result.name: replace(result, note=note) for result in later.results}
+    kept = [new.pop(result.name, result) for result in run.results]
+    skipped = tuple(
+        each for each in run.skipped if each.name not in {result.name for result in later.results}
+    )
+    return replace(run, results=(*kept, *new.values()), skipped=skipped)
 
 
 def write_run(run: Run, file: Path) -> None:

@@ -16,6 +16,7 @@ class Sizes:
         growth: events of each kind of traffic that goes through the steps alone.
         engines: events for each stream engine.
         gateway: (batch, events) of each load of the gateway alone.
+        sdk: events that the Python SDK sends.
         drain: events that wait in the log.
         end_to_end: events of the runs from end to end.
         shape: events of the runs with other traffic; a tenth in batches of one.
@@ -24,6 +25,8 @@ class Sizes:
         fixed_rate: events a second at which latencies are measured besides shares of the peak.
         queries: events that questions are asked about, one number for each round.
         asks: of each question.
+        telemetry: events for each way of measuring oneself, in batches of 100; fewer in smaller ones.
+        storage: events that are weighed on disk.
         both_logs: whether latencies are measured over both event logs, or over RabbitMQ alone.
     """
 
@@ -35,6 +38,7 @@ class Sizes:
     growth: int
     engines: int
     gateway: tuple[tuple[int, int], ...]
+    sdk: int
     drain: int
     end_to_end: int
     shape: int
@@ -43,6 +47,8 @@ class Sizes:
     fixed_rate: float
     queries: tuple[int, ...]
     asks: int
+    telemetry: int
+    storage: int
     both_logs: bool
 
 
@@ -55,6 +61,7 @@ QUICK = Sizes(
     growth=50_000,
     engines=200_000,
     gateway=((1, 20_000), (10, 100_000), (100, 300_000), (500, 300_000)),
+    sdk=300_000,
     drain=200_000,
     end_to_end=300_000,
     shape=60_000,
@@ -63,6 +70,8 @@ QUICK = Sizes(
     fixed_rate=10_000,
     queries=(1_000_000, 10_000_000),
     asks=40,
+    telemetry=300_000,
+    storage=300_000,
     both_logs=False,
 )
 
@@ -75,6 +84,7 @@ FULL = Sizes(
     growth=200_000,
     engines=1_000_000,
     gateway=((1, 100_000), (10, 500_000), (100, 2_000_000), (500, 2_000_000)),
+    sdk=2_000_000,
     drain=2_000_000,
     end_to_end=2_000_000,
     shape=300_000,
@@ -83,6 +93,8 @@ FULL = Sizes(
     fixed_rate=10_000,
     queries=(1_000_000, 10_000_000, 100_000_000),
     asks=200,
+    telemetry=1_000_000,
+    storage=2_000_000,
     both_logs=True,
 )
 
@@ -95,6 +107,7 @@ TINY = Sizes(
     growth=1_000,
     engines=1_000,
     gateway=((1, 50), (100, 1_000)),
+    sdk=1_000,
     drain=2_000,
     end_to_end=1_000,
     shape=500,
@@ -103,5 +116,7 @@ TINY = Sizes(
     fixed_rate=500,
     queries=(5_000,),
     asks=2,
+    telemetry=2_000,
+    storage=1_000,
     both_logs=False,
 )

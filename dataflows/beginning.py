@@ -4,7 +4,8 @@ A dataflow without state reads the log from its beginning, which changes no numb
 same rows as before. Where retention has dropped that beginning, it cannot come to the same rows any
 more. If nothing was ever stored, nothing was lost with them: it begins where the log does. If
 something was stored, the state was lost (its folder was deleted, or is on another machine): the
-dataflow goes on from what the stores hold, and counts only what they have not counted.
+dataflow learns the ids of what the log still holds, goes on from what the stores hold, and counts only
+what they have not counted. From then on the numbers rest on this state and no older one.
 """
 
 from collections.abc import Callable
@@ -28,6 +29,8 @@ class Beginning:
         log_time: log time there.
         written: asks ClickHouse how far it holds the log.
         grace: log time for which a bucket stays open after its end.
+        remember: puts the ids of the messages between two offsets into the dedup index.
+        settle: says that from now on no older state of the partition may go on.
     """
 
     def __init__(
@@ -37,17 +40,21 @@ class Beginning:
         log_time: datetime | None,
         written: Callable[[], WrittenTo],
         grace: timedelta,
+        remember: Callable[[int, int], None],
+        settle: Callable[[], None],
     ) -> None:
         self._partition = partition
         self._stored = stored
         self._log_time = log_time
         self._written = written
         self._grace = grace
+        self._remember = remember
+        self._settle = settle
         self.counted_to = 0
         """Messages before this offset are counted; cells that open now must leave them out."""
 
     def skip_to(self, gone: OffsetGone) -> int:
-        """Return the offset to begin with.
+        """Return the offset to begin with; takes as long as reading what the log still holds.
 
         Raises:
             OffsetGone: messages that were never stored are gone.
@@ -60,6 +67,8 @@ class Beginning:
         written = self._written()
         self.counted_to = written.counted
         begin = max(gone.oldest, min(self._stored, written.whole))
+        self._remember(gone.oldest, begin)
+        self._settle()
         since, until = self._open_buckets()
         _log.warning(
             "state of the dataflow is lost; going on with what the stores hold",

@@ -5,10 +5,12 @@
     DataflowError
     |-- TooManyRejected        permanent until somebody looks: most events are refused, which they were not before
     |-- DataFolderFull         permanent until somebody makes room: ids and state cannot be kept
+    |-- FolderOutdated         permanent until somebody moves the right folder: another one has gone on
     |-- DataflowStandsStill    retryable: a rebuild waited for a dataflow that did not come
     `-- RebuildRuns            retryable: one rebuild at a time
 """
 
+from datetime import datetime
 from pathlib import Path
 
 
@@ -50,6 +52,25 @@ class DataFolderFull(DataflowError):  # noqa: N818 - names the fact
             f"partition {partition}: the disk of {folder} is full, {free_bytes // 1024:,} KiB are left, so the dataflow "
             "stops. Nothing is lost: the log keeps the events, and once there is room the dataflow goes on where it "
             "was. Make room there and start it again"
+        )
+
+
+class FolderOutdated(DataflowError):  # noqa: N818 - names the fact
+    """A partition's folder was left behind, and a dataflow elsewhere went on without it.
+
+    Args:
+        partition: of the event log.
+        folder: the one that is here.
+        place: of the one that went on.
+        since: when it did.
+    """
+
+    def __init__(self, partition: int, folder: Path, place: str, since: datetime) -> None:
+        super().__init__(
+            f"partition {partition}: {folder} is out of date. Another dataflow has gone on without it since "
+            f"{since:%Y-%m-%d %H:%M} UTC, in {place}; with this one events would be counted twice, so the dataflow "
+            "stops. Nothing is lost: the log keeps the events. Move that folder here in place of this one, or, if it "
+            "is gone, delete this one: then the dataflow goes on from what the stores hold"
         )
 
 

@@ -10,8 +10,7 @@ machine by moving its folder.
 import gc
 import shutil
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -26,12 +25,13 @@ from dataflows.beginning import Beginning
 from dataflows.dedup_index import RocksDedupIndex
 from dataflows.deleted_people import DeletedPeople, DeletedPerson
 from dataflows.enrich import Enricher
-from dataflows.errors import DataFolderFull
+from dataflows.errors import DataFolderFull, FolderOutdated
 from dataflows.flow import build_flow
 from dataflows.geo import no_geo, open_geo
 from dataflows.lag import Progress
+from dataflows.partition_folder import PartitionFolder, owned
 from dataflows.pipeline import PartitionPipeline
-from dataflows.recovery import create_recovery_store
+from dataflows.remember import remember_ids
 from dataflows.rollup import RollupCounter
 from dataflows.source import EventLogSource
 from dataflows.stores import StoresSink
@@ -43,7 +43,6 @@ from sinks.background import BackgroundWriter
 from sinks.clickhouse.writer import ClickHouseWriter
 from sinks.errors import PartitionOwned, SinkUnavailable
 from sinks.postgres.writer import PostgresWriter
-from smolhog.file_lock import FileLock, FileLocked
 
 _ITEM_BYTES = 1024**2
 _EPOCH_BYTES = 16 * 1024**2
@@ -95,6 +94,7 @@ def run_dataflows(options: DataflowOptions) -> None:
         EventLogError: the log has lost messages that were not stored.
         TooManyRejected: most events are refused.
         DataFolderFull: ids and state cannot be kept.
+        FolderOutdated: another folder has gone on where this one was.
     """
     # Nothing here makes reference cycles batch by batch; what was imported stays for good.
     gc.freeze()
@@ -128,9 +128,9 @@ def _run_flow(
     ended: "SimpleQueue[BaseException]",
 ) -> None:
     failure: BaseException = RuntimeError("a dataflow ended by itself")
-    folder = options.folder / f"{log_id}-{partition}"
+    path = options.folder / f"{log_id}-{partition}"
     try:
-        with _owned(folder):
+        with owned(path) as folder:
             _run(options, partition, log, log_id, clickhouse, folder)
     except BaseException as error:  # noqa: BLE001 - raised by the main thread; a panic in Rust is no Exception
         failure = _full_disk(partition, options.folder, error) or error
@@ -158,26 +158,31 @@ def _run(
     log: BlockingLog,
     log_id: int,
     clickhouse: BackgroundWriter,
-    folder: Path,
+    folder: PartitionFolder,
 ) -> None:
     show_counters(partition)
     postgres = PostgresWriter(options.postgres_dsn, log_id, partition)
     stored = _position(postgres)
+    _refuse_outdated(folder, partition, postgres)
     log_time = postgres.log_time()
     progress = Progress(stored, None if log_time is None else log_time.timestamp(), time.time())
+    deleted = DeletedPeople(map(DeletedPerson._make, postgres.deleted_people()))
+    index = RocksDedupIndex(folder.dedup, options.dedup_days)
     beginning = Beginning(
         partition,
         stored,
         log_time,
         lambda: ClickHouseWriter(options.clickhouse_url, log_id).written_to(partition),
         timedelta(seconds=options.grace_seconds),
+        lambda begin, end: remember_ids(log, partition, begin, end, index, options.limits),
+        lambda: postgres.record_folder(folder.id, folder.place),
     )
-    deleted = DeletedPeople(map(DeletedPerson._make, postgres.deleted_people()))
-    index = RocksDedupIndex(folder / "dedup", options.dedup_days)
     enricher = Enricher(open_geo(options.geoip_file) if options.geoip_file else no_geo)
-    recovery = folder / "recovery"
-    if not recovery.exists():
-        create_recovery_store(recovery)
+    folder.create_recovery_store()
+
+    def sync() -> None:
+        index.sync()
+        folder.note_state()
 
     def make_rollups(state: bytes | None) -> RollupCounter:
         return RollupCounter(
@@ -208,15 +213,19 @@ def _run(
         ),
         make_rollups=make_rollups,
         make_pipeline=make_pipeline,
-        sync=index.sync,
+        sync=sync,
         emit_every=_live(options),
         stores=StoresSink(partition, [to_postgres, clickhouse], progress),
     )
-    watch = DataflowWatch(partition, log, progress, index, folder)
+    watch = DataflowWatch(partition, log, progress, index, folder.path)
     try:
         with watched(watch):
             cluster_main(
-                flow, [], 0, epoch_interval=options.epoch, recovery_config=RecoveryConfig(str(recovery))
+                flow,
+                [],
+                0,
+                epoch_interval=options.epoch,
+                recovery_config=RecoveryConfig(str(folder.recovery)),
             )
     finally:
         to_postgres.close()
@@ -232,15 +241,8 @@ def _position(postgres: PostgresWriter) -> int:
     return postgres.position()
 
 
-@contextmanager
-def _owned(folder: Path) -> Iterator[None]:
-    """Hold the partition's folder; the system lets go of it however this process ends."""
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        lock = FileLock(folder / "lock")
-    except FileLocked as error:
-        raise PartitionOwned(f"another process on this machine uses {folder} (pid {error.holder})") from error
-    try:
-        yield
-    finally:
-        lock.release()
+def _refuse_outdated(folder: PartitionFolder, partition: int, postgres: PostgresWriter) -> None:
+    """Keep out state that is older than that on which the numbers rest: it would count events again."""
+    recorded = postgres.folder()
+    if recorded is not None and recorded.folder_id != folder.id and folder.has_state:
+        raise FolderOutdated(partition, folder.path, recorded.place, recorded.since)

@@ -27,6 +27,8 @@ def trace_steps(tracing: Tracing, partition: int, batch: StoredBatch, times: Ste
         ``batch``, so that the sinks' spans come below those made here.
     """
     kept = dict(tracing.kept(batch.traced, times.began))
+    if not kept:
+        return batch
     went_on = [
         TracedBatch(str(_steps_of(tracing, kept[traced], traced, partition, batch, times)), *traced[1:])
         if traced in kept

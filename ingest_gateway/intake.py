@@ -6,8 +6,10 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 import structlog
+from prometheus_client import Counter as PrometheusCounter
 
 from ingest_gateway.batch import DecodedBatch
 from ingest_gateway.errors import Refusal
@@ -60,6 +62,13 @@ class Outcome:
     """Whether the log took all of it, the rejected events too."""
 
 
+class _Counters(NamedTuple):
+    """The metrics of one source that every batch counts."""
+
+    received: PrometheusCounter
+    acked: PrometheusCounter
+
+
 class Intake:
     """What WebSocket sessions and HTTP requests share.
 
@@ -71,6 +80,7 @@ class Intake:
     def __init__(self, gatherer: Gatherer, now: Callable[[], datetime]) -> None:
         self._gatherer = gatherer
         self._now = now
+        self._counters: dict[str, _Counters] = {}
 
     def submit(self, project_id: int, source: str, peer: Peer, batch: DecodedBatch) -> Pending:
         """Submit a batch; when it is done, :meth:`outcome` tells what became of it."""
@@ -87,9 +97,10 @@ class Intake:
             trace=peer.trace if trace is None else str(trace),
         )
         submission = self._gatherer.submit(header, batch.events, batch.rejected)
-        metrics.EVENTS_RECEIVED.labels(source).inc(len(batch.events) + len(batch.verdicts))
-        for reason, count in Counter(rejected.reason.value for rejected in batch.rejected).items():
-            metrics.EVENTS_REJECTED.labels("gateway", reason).inc(count)
+        self._count_of(source).received.inc(len(batch.events) + len(batch.verdicts))
+        if batch.rejected:
+            for reason, count in Counter(rejected.reason.value for rejected in batch.rejected).items():
+                metrics.EVENTS_REJECTED.labels("gateway", reason).inc(count)
         return Pending(
             id=batch.id,
             source=source,
@@ -106,17 +117,26 @@ class Intake:
         settled = pending.done.result()
         self._trace(pending, settled)
         if not settled.failed:
-            metrics.EVENTS_ACKED.labels(pending.source).inc(len(pending.event_ids))
+            self._count_of(pending.source).acked.inc(len(pending.event_ids))
             return Outcome(len(pending.event_ids), pending.verdicts, is_durable=True)
         retries = _retries(pending, settled.failed)
         accepted = len(pending.event_ids) - len(retries)
-        metrics.EVENTS_ACKED.labels(pending.source).inc(accepted)
+        self._count_of(pending.source).acked.inc(accepted)
         refused = pending.verdicts
         if not settled.kept_rejected:
             # "rejected" says that it is kept; the next attempt gets that verdict.
             refused = [_retry(verdict.index, verdict.event_id) for verdict in refused]
         results = sorted(refused + retries, key=lambda verdict: verdict.index)
         return Outcome(accepted, results, is_durable=False)
+
+    def _count_of(self, source: str) -> "_Counters":
+        # Looking a metric's label up costs as much as some events do.
+        counters = self._counters.get(source)
+        if counters is None:
+            counters = self._counters[source] = _Counters(
+                metrics.EVENTS_RECEIVED.labels(source), metrics.EVENTS_ACKED.labels(source)
+            )
+        return counters
 
     @staticmethod
     def _trace(pending: Pending, settled: Settled) -> None:

@@ -19,8 +19,13 @@ class MigrationReport:
     clickhouse: list[str]
 
 
-def migrate_stores(postgres_dsn: str, clickhouse_url: str) -> MigrationReport:
+def migrate_stores(postgres_dsn: str, clickhouse_url: str, cluster: str | None = None) -> MigrationReport:
     """Apply what is missing in both stores; other processes that migrate wait for this one.
+
+    Args:
+        postgres_dsn: where PostgreSQL is.
+        clickhouse_url: where ClickHouse is.
+        cluster: of ClickHouse servers, on which tables are replicated; ``None`` for one server.
 
     Raises:
         MigrationError: a store belongs to another version, or cannot be used.
@@ -30,4 +35,4 @@ def migrate_stores(postgres_dsn: str, clickhouse_url: str) -> MigrationReport:
     with psycopg.connect(postgres_dsn, autocommit=True) as lock:
         # Freed by PostgreSQL when this connection ends, however it ends.
         lock.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
-        return MigrationReport(migrate_postgres(postgres_dsn), migrate_clickhouse(clickhouse_url))
+        return MigrationReport(migrate_postgres(postgres_dsn), migrate_clickhouse(clickhouse_url, cluster))

@@ -28,6 +28,8 @@ def trace_write(
     kept = tracing.kept(traced, ended if error is None else _FAILED)[
         : None if error is None else _MOST_FAILED
     ]
+    if not kept:
+        return []
     attributes = {
         "db.system": store,
         "smolhog.write.messages": sum(len(batch.messages) for batch in batches),

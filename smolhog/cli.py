@@ -12,6 +12,7 @@ from smolhog.commands_doctor import doctor_command
 from smolhog.commands_import import import_command
 from smolhog.commands_keys import keys_app, projects_app
 from smolhog.commands_people import people_app
+from smolhog.commands_plan import plan_command
 from smolhog.commands_rejected import rejected_app
 from smolhog.commands_run import (
     dataflow_command,
@@ -56,6 +57,9 @@ app.command("rebuild", epilog="Example: smolhog rebuild --from 2026-01-31T12:00:
 )
 app.command("backup", epilog="Example: smolhog backup ~/smolhog.backup")(backup_command)
 app.command("restore", epilog="Example: smolhog restore ~/smolhog.backup --data ~/analytics")(restore_command)
+app.command("plan", epilog="Example: smolhog plan --events-per-second 20000 --retention-days 90")(
+    plan_command
+)
 app.command("version")(version_command)
 
 app.command("gateway", hidden=True)(gateway_command)

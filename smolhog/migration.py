@@ -29,7 +29,9 @@ def migrate(settings: Settings, *, patience_seconds: float = PATIENCE_SECONDS) -
     deadline = time.monotonic() + patience_seconds
     while True:
         try:
-            return migrate_stores(postgres_dsn(settings), settings.clickhouse_dsn)
+            return migrate_stores(
+                postgres_dsn(settings), settings.clickhouse_dsn, settings.clickhouse_cluster
+            )
         except MigrationError as error:
             raise SetupRefused(str(error)) from error
         except (psycopg.OperationalError, ClickHouseError) as error:

@@ -5,6 +5,7 @@ from typing import Any
 from prometheus_client.metrics import MetricWrapperBase
 
 from smolhog import metrics
+from smolhog.capacity import read_capacity
 from smolhog.settings import Settings
 from smolhog.settings_loading import OTHER_VARIABLES, variable
 
@@ -31,6 +32,17 @@ gateway and the query API on their own ports, a dataflow on `SMOLHOG_METRICS_POR
 answer this machine, and others with `SMOLHOG_METRICS_TOKEN`. Counting happens once a batch or write.
 `infra/observability/prometheus/rules.yml` derives `smolhog:…` series from them and alerts.
 
+"""
+_TELEMETRY_HEAD = """\
+**What they cost**, in CPU time ([performance.md](performance.md), run of {day} on {cores} cores of {cpu}). The first two
+are shares of the gateway's and the dataflow's own work, measured in turns within one process; single runs differ by one
+or two percent. The last is the share of what all processes spend, stores included. Traces are those of
+the default ratio, sent to a collector.
+
+| events in a batch | metrics | metrics and traces | both, of the whole stack |
+|--:|--:|--:|--:|
+"""
+_METRICS_TABLE = """
 | metric | kind | labels | meaning |
 |---|---|---|---|
 """
@@ -82,9 +94,25 @@ def metrics_rows() -> list[tuple[str, str, str, str]]:
 
 def metrics_page() -> str:
     """Return docs/metrics.md."""
-    return _METRICS_HEAD + "".join(
-        f"| `{name}` | {kind} | {labels} | {_cell(meaning)} |\n"
-        for name, kind, labels, meaning in metrics_rows()
+    return (
+        _METRICS_HEAD
+        + _telemetry_costs()
+        + _METRICS_TABLE
+        + "".join(
+            f"| `{name}` | {kind} | {labels} | {_cell(meaning)} |\n"
+            for name, kind, labels, meaning in metrics_rows()
+        )
+    )
+
+
+def _telemetry_costs() -> str:
+    measured = read_capacity()
+    rows = "".join(
+        f"| {costs.batch} | {costs.metrics_percent:.1f} % | {costs.all_percent:.1f} % | {costs.stack_percent:.1f} % |\n"
+        for costs in measured.telemetry
+    )
+    return (
+        _TELEMETRY_HEAD.format(day=measured.measured_on[:10], cores=measured.cores, cpu=measured.cpu) + rows
     )
 
 

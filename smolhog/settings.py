@@ -50,6 +50,12 @@ class Settings(BaseSettings):
         description="ClickHouse 24.8 or newer over HTTP, with user, password and database. "
         "Not set: the embedded engine.",
     )
+    clickhouse_cluster: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9_.{}-]+$",
+        description="Cluster of ClickHouse servers, by its name in their configuration (or `{cluster}`, their macro): "
+        "`migrate` makes all tables on each of them, replicated. Fixed once there are tables. Not set: one server.",
+    )
     amqp_url: AmqpUrl | None = Field(
         default=None,
         description="RabbitMQ 3.10 or newer, which then holds the event log. "
@@ -191,7 +197,11 @@ class Settings(BaseSettings):
         description="Where traces go, as OTLP over HTTP, such as `http://jaeger:4318`. Not set: no traces.",
     )
     trace_ratio: float = Field(
-        default=0.01, ge=0, le=1, description="Part of the batches and questions that is traced."
+        default=0.01,
+        ge=0,
+        le=1,
+        description="Part of the batches and questions that is traced; unless it is 1, a process begins at most five "
+        "traces a second.",
     )
     trace_slow_seconds: float = Field(
         default=5.0,

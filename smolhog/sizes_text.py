@@ -7,11 +7,11 @@ def bytes_text(size: float) -> str:
     >>> bytes_text(1536 * 1024**2)
     '1.5 GiB'
     """
-    for unit in ("B", "KiB", "MiB"):
+    for unit in ("B", "KiB", "MiB", "GiB"):
         if size < 1024:
-            return f"{size:.0f} {unit}"
+            return f"{size:.{unit == 'GiB':d}f} {unit}"
         size /= 1024
-    return f"{size:.1f} GiB"
+    return f"{size:,.1f} TiB"
 
 
 def duration_text(seconds: float) -> str:

@@ -8,11 +8,10 @@ context says to every later hop, and those that were slow or failed.
 
 import random
 import threading
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from itertools import islice
-from typing import Any
+import time
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
 
 import structlog
 from opentelemetry import trace
@@ -27,12 +26,16 @@ from schemas.stored import TracedBatch
 
 _log = structlog.get_logger()
 _EXPORT_EVERY_MS = 1000
+_DRAWN_DIGIT = slice(54, 55)
+"""Of a ``traceparent``: its last bit says that the trace is kept."""
+_ODD_DIGITS = frozenset("13579bdfBDF")
+_MOST_DRAWN = 5
+"""In a second, where not everything is drawn: a trace has some thirty spans, and many batches come in a second."""
 _MOST_SLOW = 5
 """Of batches that go through a step together and are kept only since they are slow: a backlog is slow all through."""
 
 
-@dataclass(frozen=True, slots=True)
-class TraceContext:
+class TraceContext(NamedTuple):
     """Where a batch or a question is in its trace.
 
     Attributes:
@@ -98,11 +101,20 @@ class Tracing:
     Args:
         exporter: where spans go, on a thread of its own.
         service: name of the process.
-        ratio: of batches and questions that are drawn.
+        ratio: of batches and questions that are drawn; below 1, at most five a second.
         slow_seconds: what takes longer is kept anyway.
+        clock: seconds.
     """
 
-    def __init__(self, exporter: SpanExporter, service: str, *, ratio: float, slow_seconds: float) -> None:
+    def __init__(
+        self,
+        exporter: SpanExporter,
+        service: str,
+        *,
+        ratio: float,
+        slow_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._ids = _GivenIds()
         self._provider = TracerProvider(
             sampler=ALWAYS_ON, resource=Resource.create({"service.name": service}), id_generator=self._ids
@@ -113,6 +125,8 @@ class Tracing:
         self._tracer = self._provider.get_tracer("smolhog")
         self._ratio = ratio
         self._random = random.Random()  # noqa: S311 - names traces, opens nothing
+        self._clock = clock
+        self._second, self._drawn = 0, 0
         self.slow_seconds = slow_seconds
 
     def begin(self, traceparent: str | None = None, *, trusted: bool = False) -> TraceContext:
@@ -124,11 +138,18 @@ class Tracing:
         """
         caller = parse_traceparent(traceparent)
         span_id = self._random.getrandbits(64) or 1
-        drawn = self._random.random() < self._ratio
+        drawn = self._random.random() < self._ratio and self._may_draw()
         if caller is not None:
             drawn = drawn or (trusted and caller.drawn)
             return TraceContext(caller.trace_id, span_id, drawn, caller.span_id)
         return TraceContext(self._random.getrandbits(128) or 1, span_id, drawn)
+
+    def _may_draw(self) -> bool:
+        second = int(self._clock())
+        if second != self._second:
+            self._second, self._drawn = second, 0
+        self._drawn += 1
+        return self._drawn <= _MOST_DRAWN or self._ratio >= 1
 
     def keeps(self, context: TraceContext, began: int, ended: int) -> bool:
         """Whether something that did not fail is kept. Times are nanoseconds since 1970, here and below."""
@@ -141,14 +162,18 @@ class Tracing:
             batches: that went through something together.
             now: nanoseconds since 1970.
         """
+        # Of a hundred batches ninety-nine are neither: these two looks are all that they may cost.
+        slow_before = datetime.fromtimestamp(now / 1e9 - self.slow_seconds, UTC)
         drawn: list[tuple[TracedBatch, TraceContext]] = []
-        others: list[tuple[TracedBatch, TraceContext]] = []
+        slow: list[tuple[TracedBatch, TraceContext]] = []
         for batch in batches:
+            is_late = len(slow) < _MOST_SLOW and batch.received_at < slow_before
+            if not is_late and batch.traceparent[_DRAWN_DIGIT] not in _ODD_DIGITS:
+                continue
             context = parse_traceparent(batch.traceparent)
-            if context is not None:
-                (drawn if context.drawn else others).append((batch, context))
-        slow = (pair for pair in others if self.keeps(pair[1], nanoseconds(pair[0].received_at), now))
-        return [*drawn, *islice(slow, _MOST_SLOW)]
+            if context is not None and (context.drawn or is_late):
+                (drawn if context.drawn else slow).append((batch, context))
+        return [*drawn, *slow]
 
     def end(
         self,

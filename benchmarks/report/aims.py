@@ -37,6 +37,12 @@ def aims_of(run: Run) -> list[Aim]:
         _at_least(
             "gateway, batches of 100, acknowledged once durable", 250_000, _rate(gateway), "{:,.0f} events/s"
         ),
+        _at_least(
+            "Python SDK, one process, acknowledged by the gateway",
+            100_000,
+            _rate(run.find("gateway-sqlite-sdk")),
+            "{:,.0f} events/s",
+        ),
         _at_least("end to end, as a share of bare COPY + INSERT", 0.5, _ratio(end_to_end, ceiling), "{:.2f}"),
         _at_least(
             "end to end, as a multiple of one INSERT an event",
@@ -57,6 +63,12 @@ def aims_of(run: Run) -> list[Aim]:
             50,
             None if queries is None else max(each.p95 for each in queries.latencies.values()),
             "{:,.0f} ms",
+        ),
+        _at_most(
+            "what metrics and traces add, of the CPU time of all processes",
+            3,
+            _telemetry(run.find("telemetry-100"), run.find("shape-batch-100")),
+            "{:.1f} %",
         ),
         _at_most("embedded stack, resident", 900, _figure(embedded, "resident MiB"), "{:,.0f} MiB"),
         _at_most("embedded stack, ready from nothing", 10, _figure(embedded, "start seconds"), "{:.1f} s"),
@@ -87,6 +99,13 @@ def _p99(result: Result | None, name: str) -> float | None:
 
 def _figure(result: Result | None, name: str) -> float | None:
     return None if result is None else result.figures.get(name)
+
+
+def _telemetry(alone: Result | None, whole: Result | None) -> float | None:
+    if alone is None or whole is None:
+        return None
+    added = alone.figures["CPU % that metrics and traces add"]
+    return added * alone.figures["CPU µs an event without telemetry"] / whole.figures["CPU µs an event"]
 
 
 def _last(run: Run, wanted: Callable[[Result], bool]) -> Result | None:

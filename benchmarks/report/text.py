@@ -27,6 +27,22 @@ _SECTIONS: tuple[tuple[str, str, tuple[Group, ...]], ...] = (
     ("Other traffic", "End to end over the embedded event log.", (Group.SHAPE,)),
 )
 
+_FIGURES: tuple[tuple[Group, str, str], ...] = (
+    (
+        Group.STORAGE,
+        "What is kept",
+        "Over the embedded event log, after the stores have merged what they hold; `smolhog plan` reckons with it.",
+    ),
+    (
+        Group.TELEMETRY,
+        "What telemetry costs",
+        (
+            "CPU time of the gateway's and the dataflow's own work, without sockets, log and stores, which cost the same "
+            "with and without: silent, with metrics, and with traces at their default ratio, in turns within one process."
+        ),
+    ),
+)
+
 
 def render(run: Run, pictures: Sequence[Picture], *, heading: int = 1) -> str:
     """Write a report.
@@ -73,12 +89,22 @@ def render(run: Run, pictures: Sequence[Picture], *, heading: int = 1) -> str:
         ]
     if results := run.of(Group.QUERY):
         parts += [f"{mark}# Questions", _latencies(results)]
+    parts += _figures(run, mark)
     if run.skipped:
         parts += [
             f"{mark}# Not measured",
             "\n".join(f"- {skipped.name}: {skipped.reason}" for skipped in run.skipped),
         ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _figures(run: Run, mark: str) -> list[str]:
+    parts = []
+    for group, title, text in _FIGURES:
+        if results := run.of(group):
+            notes = dict.fromkeys(result.note for result in results)
+            parts += [f"{mark}# {title}", text, _costs(results), *notes]
+    return parts
 
 
 def _machine(run: Run) -> str:
@@ -169,9 +195,9 @@ def _loss(result: Result) -> str:
 def _costs(results: list[Result]) -> str:
     names = list(dict.fromkeys(name for result in results for name in result.figures))
     processes = list(dict.fromkeys(name for result in results for name in result.cpu_microseconds))
-    rows = [(name, *(_number(result.figures.get(name)) for result in results)) for name in names]
+    rows = [(name, *(number_text(result.figures.get(name)) for result in results)) for name in names]
     rows += [
-        (f"CPU µs an event, {name}", *(_number(result.cpu_microseconds.get(name)) for result in results))
+        (f"CPU µs an event, {name}", *(number_text(result.cpu_microseconds.get(name)) for result in results))
         for name in processes
     ]
     return _table(("", *(result.title for result in results)), rows, right=tuple(range(1, len(results) + 1)))
@@ -185,11 +211,11 @@ def _latencies(results: list[Result]) -> str:
                 result.title,
                 name,
                 f"{latency.count:,}",
-                _number(latency.p50),
-                _number(latency.p95),
-                _number(latency.p99),
-                _number(latency.p999),
-                _number(latency.largest),
+                number_text(latency.p50),
+                number_text(latency.p95),
+                number_text(latency.p99),
+                number_text(latency.p999),
+                number_text(latency.largest),
                 _loss(result),
             )
             for result in results
@@ -203,7 +229,8 @@ def _pictures(pictures: Sequence[Picture], *places: str) -> list[str]:
     return [f"![{picture.caption}]({picture.path})" for picture in pictures if picture.place in places]
 
 
-def _number(value: float | None) -> str:
+def number_text(value: float | None) -> str:
+    """Return a figure as the tables have it."""
     if value is None:
         return ""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

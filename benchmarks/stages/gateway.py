@@ -46,9 +46,12 @@ async def measure_gateway(urls: StoreUrls, load: Load, amqp_url: str | None) -> 
     latencies = Latencies()
     latencies.add(report.latencies)
     log = "RabbitMQ" if amqp_url else "SQLite"
+    by_sdk = load.client == "sdk"
     return Result(
-        name=f"gateway-{log.lower()}-{load.batch}",
-        title=f"Gateway to {log}, batches of {load.batch}",
+        name=f"gateway-{log.lower()}-{'sdk' if by_sdk else load.batch}",
+        title=f"Python SDK, one process, through the gateway to {log}"
+        if by_sdk
+        else f"Gateway to {log}, batches of {load.batch}",
         group=Group.STAGE,
         events=report.sent,
         seconds=report.ended - report.began,

@@ -5,8 +5,9 @@ before is recognised by its offsets and skipped. What remains can meet a row of 
 that id is older than the dedup window; such a batch alone takes the slower way over a staging table.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import psycopg
 import structlog
@@ -15,11 +16,13 @@ from psycopg import errors
 from schemas.stored import EVENT_COLUMNS, MessageRows, StoredBatch, StoredRejection
 from sinks.errors import PartitionOwned, SinkRejectedWrite, SinkUnavailable
 from sinks.postgres.deleted_people import read_deleted
+from sinks.postgres.partition_folders import RecordedFolder, read_folder, record_folder
 from sinks.postgres.partitions import DayPartitions
 from sinks.postgres.retryable import RETRYABLE
 from sinks.report import WriteReport
 
 _log = structlog.get_logger()
+_Answer = TypeVar("_Answer")
 
 _COLUMNS = ", ".join(EVENT_COLUMNS)
 _COPY = f"COPY events ({_COLUMNS}) FROM STDIN"
@@ -85,8 +88,21 @@ class PostgresWriter:
 
     def deleted_people(self) -> list[tuple[int, bytes, int]]:
         """Return project, digest and offset of all who were deleted; raises as :meth:`position`."""
+        return self._asked(lambda connection: read_deleted(connection, self._log_id, self._partition))
+
+    def folder(self) -> RecordedFolder | None:
+        """Return the folder whose state alone may go on, if there is one; raises as :meth:`position`."""
+        return self._asked(lambda connection: read_folder(connection, self._log_id, self._partition))
+
+    def record_folder(self, folder_id: str, place: str) -> None:
+        """Remember that from now on this folder's state alone may go on; raises as :meth:`position`."""
+        self._asked(
+            lambda connection: record_folder(connection, self._log_id, self._partition, folder_id, place)
+        )
+
+    def _asked(self, ask: Callable[[psycopg.Connection], _Answer]) -> _Answer:
         try:
-            return read_deleted(self._connected(), self._log_id, self._partition)
+            return ask(self._connected())
         except RETRYABLE as error:
             self.close()
             raise SinkUnavailable(f"PostgreSQL: {error}".strip()) from error

@@ -9,7 +9,7 @@ from benchmarks.machine import this_machine
 from benchmarks.report.aims import aims_of
 from benchmarks.report.docs import MarksMissingError, write_docs
 from benchmarks.report.files import RUN_FILE, latest_report, report_folder, write_report
-from benchmarks.results import Group, Latency, LossCheck, Result, Run, Skipped, read_run, write_run
+from benchmarks.results import Group, Latency, LossCheck, Result, Run, Skipped, put_into, read_run, write_run
 from benchmarks.rounds import Best
 
 _LATENCY = Latency(100, 1.0, 2.0, 3.0, 4.0, 5.0)
@@ -149,3 +149,19 @@ def test_the_best_round_counts_but_for_one_that_lost_events(run: Run) -> None:
     for result, expected in ((slow, slow), (fast, fast), (slow, fast), (lossy, lossy), (fast, lossy)):
         best.add(result)
         assert best.results == [expected]
+
+
+def test_what_is_measured_again_takes_the_place_of_what_was(run: Run) -> None:
+    """And says when; a stage that had been left out is not missing any more."""
+    again = _result("shape-late", Group.SHAPE, 70_000)
+    added = _result("engine-pathway", Group.ENGINE, 1_000)
+    later = replace(run, began="2026-02-03T04:05:06+00:00", results=(again, added), skipped=())
+    whole = put_into(run, later)
+    assert [result.name for result in whole.results] == [
+        *(each.name for each in run.results),
+        "engine-pathway",
+    ]
+    found = whole.find("shape-late")
+    assert found is not None
+    assert (found.per_second, "2026-02-03" in found.note) == (again.per_second, True)
+    assert (whole.began, whole.skipped) == (run.began, ())

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import psutil
 import pytest
+from prometheus_client import Counter
 
 from benchmarks.baselines.row_at_a_time import measure_row_at_a_time
 from benchmarks.end_to_end import run_shapes
@@ -25,7 +26,12 @@ from benchmarks.stages.gateway import measure_gateway
 from benchmarks.stages.postgres import measure_postgres
 from benchmarks.stages.queries import measure_queries
 from benchmarks.stages.steps import measure_steps, measure_wire_decode
+from benchmarks.stages.storage import measure_storage
+from benchmarks.stages.telemetry import measure_telemetry
 from benchmarks.traffic import Shape
+from dataflows import process
+from smolhog import metrics
+from smolhog.tracing import current_tracing
 from tests.dataflows.running_flow import wait_until
 from tests.fixtures_rabbitmq import RabbitMQ
 
@@ -198,3 +204,27 @@ def test_ctrl_c_leaves_no_process_behind() -> None:
 
 def _runs_postgres(process: psutil.Popen) -> bool:
     return any(child.name() == "postgres" for child in process.children(recursive=True))
+
+
+async def test_what_is_kept_is_weighed() -> None:
+    """Every store, the log and the index have weight, and every process takes memory."""
+    result = await measure_storage(1_000)
+    _assert_plausible(result)
+    assert all(figure > 0 for name, figure in result.figures.items() if "watchdog" not in name), (
+        result.figures
+    )
+    assert result.figures["bytes an event, event log"] > 0.5 * result.figures["bytes an event, as sent"]
+    assert {
+        "resident MiB, gateway",
+        "resident MiB, dataflow",
+        "resident MiB, postgres",
+    } <= result.figures.keys()
+
+
+def test_telemetry_is_silent_only_while_it_is_measured() -> None:
+    """Each way comes to all rows; afterwards everything counts again, and nothing is traced."""
+    result = measure_telemetry(2_000, 10)
+    _assert_plausible(result)
+    assert vars(process)["EVENTS_PROCESSED"] is metrics.EVENTS_PROCESSED
+    assert isinstance(metrics.EVENTS_PROCESSED, Counter)
+    assert current_tracing() is None

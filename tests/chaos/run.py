@@ -96,12 +96,12 @@ async def run_once(services: Services, seed: int, log: str, folder: Path, outage
             return time.monotonic() - start
 
         way = Way(pipeline.proxies["gateway"].port, pipeline.key, ledger, clock)
-        await _warm_up(pipeline, way, chance)
+        await warm_up(pipeline, way, chance)
         plans = plan_traffic(chance, datetime.now(UTC), seconds, events)
         start = time.monotonic()
         peace_at = await _trouble(pipeline, way, plans, faults, chance, has_backlog=has_backlog)
-        await _mark_partitions(way, chance)
-        stored, result = await _settle(pipeline, ledger)
+        await mark_partitions(pipeline, way, chance)
+        stored, result = await settle(pipeline, ledger)
         recovery = clock() - peace_at
         if not result.is_even:
             _keep(folder, faults, ledger, stored, result)
@@ -161,23 +161,23 @@ async def _trouble(
     return peace_at
 
 
-async def _warm_up(pipeline: Pipeline, way: Way, chance: random.Random) -> None:
+async def warm_up(pipeline: Pipeline, way: Way, chance: random.Random) -> None:
     """Let the dataflows store something first: a fault that strikes while they start shows little."""
-    marks = await _mark_partitions(way, chance)
+    marks = await mark_partitions(pipeline, way, chance)
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while not await asyncio.to_thread(pipeline.stores.holds, marks):
-        assert time.monotonic() < deadline, pipeline.dataflows[0].tail()
+        assert time.monotonic() < deadline, "".join(program.tail() for program in pipeline.dataflows)
         await asyncio.sleep(0.05)
 
 
-async def _mark_partitions(way: Way, chance: random.Random) -> list[str]:
+async def mark_partitions(pipeline: Pipeline, way: Way, chance: random.Random) -> list[str]:
     """Send an event to each partition: a partition that has stored it has stored all before it."""
     users = (f"marker-{number}" for number in count())
-    missing = set(range(PARTITIONS))
+    missing = set(range(pipeline.partitions))
     marks = []
     while missing:
         user = next(users)
-        partition = partition_of(1, user, PARTITIONS)
+        partition = partition_of(1, user, pipeline.partitions)
         if partition not in missing:
             continue
         missing.remove(partition)
@@ -189,7 +189,7 @@ async def _mark_partitions(way: Way, chance: random.Random) -> list[str]:
     return marks
 
 
-async def _settle(pipeline: Pipeline, ledger: Ledger) -> tuple[Stored, Balance]:
+async def settle(pipeline: Pipeline, ledger: Ledger) -> tuple[Stored, Balance]:
     """Wait until the stores agree with the ledger and with themselves, or until nothing moves any more."""
     wanted = ledger.acked & ledger.events.keys()
     stores = pipeline.stores

@@ -24,7 +24,6 @@ from tests.fixtures_rabbitmq import RabbitMQ
 from tests.tcp_proxy import TcpProxy
 
 PARTITIONS = 2
-_STREAMS = ("partitions", "log_id", *(str(partition) for partition in range(PARTITIONS)))
 
 
 @dataclass
@@ -97,6 +96,7 @@ class Pipeline:
     dataflows: list[Program]
     proxies: dict[str, TcpProxy]
     environment: dict[str, str]
+    partitions: int = PARTITIONS
     strays: list[Program] = field(default_factory=list)
     """Dataflows that somebody starts by mistake."""
 
@@ -133,14 +133,20 @@ class Pipeline:
             (data / "log").symlink_to(self.folder / "data" / "log")
             environment = environment | {"SMOLHOG_DATA": str(data)}
         output = self.folder / f"stray-{len(self.strays)}.log"
-        stray = Program("stray", _smolhog("dataflow"), environment, output)
+        stray = Program("stray", smolhog("dataflow"), environment, output)
         self.strays.append(stray)
         return stray
 
 
 @asynccontextmanager
 async def running_pipeline(
-    services: Services, folder: Path, log: str, *, processes: int, grace_seconds: int
+    services: Services,
+    folder: Path,
+    log: str,
+    *,
+    processes: int,
+    grace_seconds: int,
+    partitions: int = PARTITIONS,
 ) -> AsyncIterator[Pipeline]:
     """Start a gateway and dataflows over the services.
 
@@ -148,8 +154,9 @@ async def running_pipeline(
         services: running.
         folder: of this run.
         log: `sqlite` or `rabbitmq`.
-        processes: dataflow processes that share the partitions.
+        processes: dataflow processes that share the partitions; 0 where the caller starts its own.
         grace_seconds: after which rollup cells are closed.
+        partitions: of the event log.
     """
     name = f"run_{uuid.uuid4().hex}"
     async with AsyncExitStack() as stack:
@@ -162,7 +169,7 @@ async def running_pipeline(
         proxies["gateway"] = TcpProxy(ports)
         if log == "rabbitmq":
             proxies["rabbitmq"] = TcpProxy(services.amqp_port)
-            await _forget_streams(services.amqp_port)
+            await _forget_streams(services.amqp_port, partitions)
         for proxy in proxies.values():
             stack.enter_context(proxy)
         environment = clean_environment(
@@ -171,7 +178,7 @@ async def running_pipeline(
             SMOLHOG_CLICKHOUSE_URL=services.clickhouse_url(name, proxies["clickhouse"].port),
             SMOLHOG_GATEWAY_PORT=str(ports),
             SMOLHOG_METRICS_PORT="0",
-            SMOLHOG_PARTITIONS=str(PARTITIONS),
+            SMOLHOG_PARTITIONS=str(partitions),
             SMOLHOG_ROLLUP_GRACE_SECONDS=str(grace_seconds),
         )
         if log == "rabbitmq":
@@ -184,7 +191,7 @@ async def running_pipeline(
             key=await asyncio.to_thread(_prepare, services, name),
             gateway=Program(
                 "gateway",
-                _smolhog("gateway"),
+                smolhog("gateway"),
                 environment,
                 folder / "gateway.log",
                 lambda: _http_answers(ports, "/health/ready"),
@@ -193,7 +200,7 @@ async def running_pipeline(
                 Program(
                     f"dataflow-{index}",
                     # Port 0 is any; a process adds its index to it.
-                    _smolhog("dataflow", "--index", str(index), "--total", str(processes)),
+                    smolhog("dataflow", "--index", str(index), "--total", str(processes)),
                     environment | {"SMOLHOG_METRICS_PORT": str(free_ports(2) if index else 0)},
                     folder / f"dataflow-{index}.log",
                 )
@@ -201,6 +208,7 @@ async def running_pipeline(
             ],
             proxies=proxies,
             environment=environment,
+            partitions=partitions,
         )
         stack.push_async_callback(_close, pipeline)
         # The gateway makes the log.
@@ -255,11 +263,11 @@ def _in_clickhouse(services: Services, statement: str) -> None:
         client.command(statement)
 
 
-async def _forget_streams(port: int) -> None:
+async def _forget_streams(port: int, partitions: int) -> None:
     """Delete the log of the run before: the name of a log's streams is fixed."""
     async with await aio_pika.connect(RabbitMQ.url_at(port)) as connection:
         channel = await connection.channel()
-        for name in _STREAMS:
+        for name in ("partitions", "log_id", *range(partitions)):
             await channel.queue_delete(f"smolhog.events.{name}")
 
 
@@ -286,5 +294,6 @@ def _python(module: str, *arguments: object) -> list[str]:
     return [sys.executable, "-m", module, *map(str, arguments)]
 
 
-def _smolhog(*arguments: str) -> list[str]:
+def smolhog(*arguments: str) -> list[str]:
+    """Return the command line of one of SmolHog's commands."""
     return _python("smolhog", *arguments)

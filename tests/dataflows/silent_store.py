@@ -63,7 +63,9 @@ def main() -> None:
         (folder / "recovery").mkdir()
         init_db_dir(folder / "recovery", 1)
     log = BlockingLog(partial(SQLiteEventLog.open, folder / "log", partitions=1))
-    beginning = Beginning(0, 0, None, lambda: WrittenTo(0, 0), timedelta())
+    beginning = Beginning(
+        0, 0, None, lambda: WrittenTo(0, 0), timedelta(), remember=lambda *_: None, settle=lambda: None
+    )
     source = EventLogSource(log, 0, batch_bytes=1000, epoch_bytes=1000, beginning=beginning)
     flow = Dataflow("smolhog")
     items = op.map("stored", op.input("log", flow, source), stored)

@@ -9,11 +9,22 @@ from event_log.errors import OffsetGone
 from sinks.clickhouse.writer import WrittenTo
 
 
-def beginning(stored: int, whole: int, counted: int | None = None) -> Beginning:
-    """What the stores hold of partition 3."""
+def beginning(
+    stored: int, whole: int, counted: int | None = None, done: list[tuple[object, ...]] | None = None
+) -> Beginning:
+    """What the stores hold of partition 3; writes down what is done before it is begun."""
+    done = [] if done is None else done
     log_time = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
     written = WrittenTo(whole, whole if counted is None else counted)
-    return Beginning(3, stored, log_time, lambda: written, timedelta(seconds=120))
+    return Beginning(
+        3,
+        stored,
+        log_time,
+        lambda: written,
+        timedelta(seconds=120),
+        remember=lambda begin, end: done.append(("remember", begin, end)),
+        settle=lambda: done.append(("settle",)),
+    )
 
 
 @pytest.mark.parametrize(
@@ -35,6 +46,15 @@ def test_it_begins_with_what_a_store_lacks(
     found = beginning(stored, whole)
     assert found.skip_to(OffsetGone(3, 0, oldest)) == begin
     assert found.counted_to == counted_to
+
+
+def test_the_ids_before_are_learned_and_then_older_state_is_kept_out() -> None:
+    """In this order: one killed between the two begins anew. With nothing stored there is neither."""
+    done: list[tuple[object, ...]] = []
+    beginning(50, 40, done=done).skip_to(OffsetGone(3, 0, 7))
+    assert done == [("remember", 7, 40), ("settle",)]
+    beginning(0, 0, done=done).skip_to(OffsetGone(3, 0, 7))
+    assert len(done) == 2
 
 
 def test_what_is_counted_but_not_whole_is_written_again() -> None:

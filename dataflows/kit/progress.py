@@ -16,9 +16,12 @@ ON CONFLICT (flow, version, log_id, log_partition) DO UPDATE SET
     log_time = coalesce(excluded.log_time, flow_progress.log_time), done_events = excluded.done_events,
     total_events = excluded.total_events, updated_at = now()
 """
+# Of a log that was replaced by another one nobody wants to know any more.
 _READ = """
-SELECT flow, version, log_partition, phase, next_offset, end_offset, log_time, done_events, total_events, updated_at
-FROM flow_progress ORDER BY flow, version, log_partition
+SELECT DISTINCT ON (flow, version, log_partition)
+    flow, version, log_partition, phase, next_offset, end_offset, log_time, done_events, total_events, updated_at,
+    log_id
+FROM flow_progress ORDER BY flow, version, log_partition, updated_at DESC
 """
 
 
@@ -45,6 +48,7 @@ class FlowProgress(NamedTuple):
     total_events: int | None
     """Events of the backfill, or of the files, where they are known."""
     updated_at: datetime
+    log_id: int
 
 
 @dataclass

@@ -58,7 +58,7 @@ def flow_options(settings: Settings) -> FlowOptions:
         partitions=settings.partitions,
         postgres_dsn=postgres_dsn(settings),
         clickhouse_url=settings.clickhouse_dsn,
-        open_other_log=partial(_open_other_log, settings),
+        open_other_log=partial(_open_stream, settings),
         limits=settings.limits,
         dedup_days=settings.dedup_days,
     )
@@ -123,9 +123,15 @@ def _keep(dsn: str, flow: str, reason: str) -> None:
         _log.warning("failure is not kept", flow=flow, reason=reason_of(error))
 
 
-async def _open_other_log(settings: Settings, url: str, partitions: int) -> EventLog:
+async def _open_stream(settings: Settings, name: str, partitions: int) -> EventLog:
+    """Open a log that a flow writes: queues of its name on the broker, or a folder beside the embedded log's."""
+    if settings.amqp_url is not None:
+        url, prefix = str(settings.amqp_url), f"smolhog.streams.{name}"
+    else:
+        url, prefix = f"sqlite:///{(settings.data / 'streams' / name).absolute()}", ""
     return await open_event_log(
         url,
         partitions=partitions,
         retention=Retention(settings.log_retention_bytes, settings.log_retention),
+        prefix=prefix,
     )

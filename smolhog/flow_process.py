@@ -58,7 +58,7 @@ def flow_options(settings: Settings) -> FlowOptions:
         partitions=settings.partitions,
         postgres_dsn=postgres_dsn(settings),
         clickhouse_url=settings.clickhouse_dsn,
-        open_other_log=partial(_open_stream, settings),
+        open_stream=partial(_open_stream, settings),
         limits=settings.limits,
         dedup_days=settings.dedup_days,
     )

@@ -23,10 +23,8 @@ SELECT DISTINCT ON (flow, version, log_partition)
     log_id
 FROM flow_progress ORDER BY flow, version, log_partition, updated_at DESC
 """
-
-
 _DONE = """
-SELECT log_partition, done_events FROM flow_progress WHERE flow = %s AND version = %s AND log_id = %s
+SELECT log_partition, next_offset, done_events FROM flow_progress WHERE flow = %s AND version = %s AND log_id = %s
 """
 
 
@@ -76,10 +74,10 @@ class Progress:
             known.next_offset, known.events = next_offset, events
             known.log_time = max(known.log_time, log_time)
 
-    def restore(self, done: dict[str, int]) -> None:
-        """Say how many events had had their effect before this process began, by partition."""
-        for partition, events in done.items():
-            self.partitions[partition] = PartitionProgress(0, events=events)
+    def restore(self, done: list[tuple[str, int, int]]) -> None:
+        """Say what had had its effect before this process began: partition, next offset, and number of events."""
+        for partition, next_offset, events in done:
+            self.partitions[partition] = PartitionProgress(next_offset, events=events)
 
     def enter(self, partition: str, phase: str, total: int | None = None) -> None:
         """Say that a partition enters a phase, and how many events it has, if that is known."""
@@ -133,9 +131,11 @@ def store_progress(
         cursor.executemany(_STORE, rows)
 
 
-def read_done(connection: psycopg.Connection, flow: str, version: int, log_id: int) -> dict[str, int]:
-    """Return how many events had had their effect when that was last stored, by partition."""
-    return dict(connection.execute(_DONE, [flow, version, log_id]).fetchall())
+def read_done(
+    connection: psycopg.Connection, flow: str, version: int, log_id: int
+) -> list[tuple[str, int, int]]:
+    """Return what had had its effect when that was last stored, as :meth:`Progress.restore` takes it."""
+    return connection.execute(_DONE, [flow, version, log_id]).fetchall()
 
 
 def read_progress(postgres_dsn: str) -> list[FlowProgress]:

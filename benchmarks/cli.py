@@ -16,6 +16,8 @@ from benchmarks.end_to_end import run_end_to_end
 from benchmarks.load import Load
 from benchmarks.report.docs import DOCS, write_docs
 from benchmarks.report.files import REPORTS, RUN_FILE, latest_report, report_folder, write_report
+from benchmarks.report.flow_costs import PAGE as FLOW_COSTS
+from benchmarks.report.flow_costs import write_flow_costs
 from benchmarks.results import Result, Run, read_run, write_run
 from benchmarks.services import has_rabbitmq, running_broker
 from benchmarks.sizes import FULL, QUICK, TINY
@@ -125,6 +127,23 @@ def stage_command(
     *_, run = run_stages("stage", names, Options(sizes, pathway_python), _tell)
     if as_json:
         print(msgspec.json.encode(run).decode())
+    _end(run)
+
+
+@app.command("flows")
+def flows_command(
+    *,
+    full: Annotated[bool, typer.Option("--full", help="With the sizes of `full`.")] = False,
+    docs: Annotated[
+        bool,
+        typer.Option("--docs", help="Write the figures into docs/dataflows-cost.md.", show_default=False),
+    ] = False,
+) -> None:
+    """Measure what each step and output of a flow costs."""
+    *_, run = run_stages("flows", ["flows"], Options(FULL if full else QUICK), _tell)
+    if docs and run.holds and run.results:
+        write_flow_costs(run)
+        _err.print(f"Written into {FLOW_COSTS}")
     _end(run)
 
 

@@ -56,7 +56,7 @@ def test_the_table_names_all_that_there_is_to_import() -> None:
         "WindowRows",
         "Windows",
     }
-    helpers = {"is_signed", "prop"}
+    helpers = {"is_signed", "named", "prop"}
     table = PAGE.read_text().partition("## What there is")[2]
     named = set(re.findall(r"`(\w+)`", table)) & set(dataflows.kit.__all__)
     assert named == set(dataflows.kit.__all__) - types - helpers

@@ -5,15 +5,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from dataflows.kit import (
-    Aggregate,
     Events,
     Flow,
     LogSource,
     PostgresTable,
     Webhook,
     Window,
+    count_of,
     filter_events,
     map_rows,
+    named,
     prop,
     session_windows,
     sum_of,
@@ -33,16 +34,16 @@ def steps(events: Events) -> None:
         "carts",
         touched,
         gap=timedelta(minutes=30),
-        values={"items": _times(PUT), "worth": sum_of(prop("price")), "bought": _times(BUY)},
+        values={
+            "items": count_of(named(PUT)),
+            "worth": sum_of(prop("price")),
+            "bought": count_of(named(BUY)),
+        },
     )
     left = map_rows("left", carts, _row)
     write("table", left, PostgresTable("abandoned_carts", key=("project_id", "distinct_id", "left_at")))
     url = os.environ.get("CART_WEBHOOK_URL", "http://127.0.0.1:9000/carts")
     write("webhook", left, Webhook(url, secret=os.environ.get("CART_WEBHOOK_SECRET")))
-
-
-def _times(name: str) -> Aggregate:
-    return sum_of(lambda batch: [int(each == name) for each in batch.names])
 
 
 def _row(cart: Window) -> dict[str, Any] | None:

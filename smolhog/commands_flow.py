@@ -98,9 +98,8 @@ def backfill_command(flow: FlowArgument, *, data: DataOption = None, as_json: Js
     if as_json:
         sys.stdout.write(json.dumps(asdict(done), indent=2) + "\n")
         return
-    parts = [f"{done.events:,} events"] if done.events else []
-    parts += [f"{done.messages:,} messages of the log"] if done.messages or not parts else []
-    OUT.print(f"Flow {found.name} has caught up: {' and '.join(parts)} in {duration_text(done.seconds)}.")
+    took = duration_text(done.seconds)
+    OUT.print(f"Flow {found.name} has caught up: {done.events:,} events in {took}.")
     if not done.was_running:
         OUT.print(
             f"Next: smolhog flow run {escape(flow)}, or start `smolhog up` with it in SMOLHOG_FLOWS.",

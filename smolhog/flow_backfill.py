@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 
 from dataflows.kit.flow import Flow
-from dataflows.kit.progress import read_progress
+from dataflows.kit.progress import FlowProgress, read_progress
 from dataflows.kit.run import flow_folder
 from smolhog.errors import SmolHogError
 from smolhog.file_lock import is_held
@@ -29,11 +29,11 @@ _LAST_LINES = 5
 
 @dataclass(frozen=True, slots=True)
 class Backfilled:
-    """What a backfill did; the parts of it that were there."""
+    """What a backfill did."""
 
     flow: str
     events: int
-    messages: int
+    """That had their effect meanwhile."""
     seconds: float
     was_running: bool
     """Whether another process runs the flow, which this one only watched."""
@@ -59,33 +59,29 @@ def backfill(
         row = connection.execute("SELECT now()").fetchone()
     assert row is not None
     began, began_clock = row[0], time.monotonic()
+    before = after = sum(part.done_events for part in _parts(dsn, flow))
     is_running = is_held(flow_folder(flow, settings.data) / "lock")
     gauge = CatchUpGauge(settings.partitions)
     caught_up = CatchUp()
     with _process(settings, flow_file) if not is_running else _nothing() as check:
         while not caught_up.is_done:
             time.sleep(LOOK_SECONDS)
-            try:
-                progress = read_progress(dsn)
-            except psycopg.OperationalError as error:
-                raise unreachable("PostgreSQL", error) from error
             # What an earlier process left is no progress of this one.
-            parts = [
-                part
-                for part in progress
-                if (part.flow, part.version) == (flow.name, flow.version) and part.updated_at >= began
-            ]
+            parts = [part for part in _parts(dsn, flow) if part.updated_at >= began]
+            after = sum(part.done_events for part in parts)
             caught_up = gauge.look(parts)
             on_progress(caught_up)
             if not caught_up.is_done:
                 check()
-    return Backfilled(
-        flow.name,
-        caught_up.events.done if caught_up.events else 0,
-        caught_up.messages.done if caught_up.messages else 0,
-        time.monotonic() - began_clock,
-        is_running,
-    )
+    return Backfilled(flow.name, max(0, after - before), time.monotonic() - began_clock, is_running)
+
+
+def _parts(dsn: str, flow: Flow) -> list[FlowProgress]:
+    try:
+        progress = read_progress(dsn)
+    except psycopg.OperationalError as error:
+        raise unreachable("PostgreSQL", error) from error
+    return [part for part in progress if (part.flow, part.version) == (flow.name, flow.version)]
 
 
 @contextmanager

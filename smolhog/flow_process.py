@@ -1,6 +1,7 @@
 """The process of one flow: loads its file, runs it until it is killed, and says why if it ends by itself."""
 
 import os
+import signal
 import sys
 import traceback
 from functools import partial
@@ -77,9 +78,10 @@ def run_flow_process(settings: Settings, flow_file: FlowFile, metrics_port: int 
     """
     configure_logs(settings.log_level, as_json=settings.log_json, process=f"flow-{flow_file.name}")
     options = flow_options(settings)
-    if metrics_port is not None:
-        serve_metrics(settings.metrics_host, metrics_port, settings.metrics_secret)
+    signal.signal(signal.SIGINT, _stop)
     try:
+        if metrics_port is not None:
+            serve_metrics(settings.metrics_host, metrics_port, settings.metrics_secret)
         record_start(options.postgres_dsn, flow_file.name)
         run_flow(load_named(flow_file), options)
     except Exception as error:  # noqa: BLE001 - whatever a person's steps raise is said and kept, here only
@@ -90,6 +92,15 @@ def run_flow_process(settings: Settings, flow_file: FlowFile, metrics_port: int 
         sys.stderr.flush()
         # Threads of Bytewax and of the log may still run, and would abort an interpreter that ends under them.
         os._exit(1)
+
+
+def _stop(number: int, frame: object) -> None:
+    """End at once, as a kill would: raised within Bytewax, KeyboardInterrupt would be its panic."""
+    del number, frame
+    sys.stderr.write("Stopped. It goes on where it was when it is run again.\n")
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(128 + signal.SIGINT)
 
 
 def describe_failure(error: BaseException, file: Path) -> str:

@@ -179,6 +179,8 @@ def flows(settings: Settings) -> list[ChildSpec]:
             ),
             partial(answers, settings.metrics_host, settings.flow_metrics_port + index, "/health/live"),
             env=as_environment(settings),
+            # The built-in dataflow comes before what people write.
+            niceness=2 * _KEEPS_UP,
         )
         for index, flow in enumerate(configured_flows(settings))
     ]

@@ -89,6 +89,7 @@ def test_flows_run_under_the_stack_and_none_of_them_can_hurt_it(stack: WholeStac
     the_failing_are_said_and_started_again_and_nothing_else_suffers(stack)
     a_killed_flow_goes_on(stack)
     a_new_flow_is_backfilled_by_hand(stack, flows)
+    raw_events_come_before_the_log(stack, flows)
     a_flow_that_runs_is_not_run_twice(stack)
 
 
@@ -101,15 +102,21 @@ def a_flow_counts_what_arrives(stack: WholeStack) -> None:
     assert 'smolhog_flow_lag_seconds{flow="seen",partition="0"} 0.0' in metrics
 
 
+def runs(process: psutil.Process, file: str) -> bool:
+    """Whether a process runs a file; one that has just ended does not."""
+    try:
+        return any(word.endswith(file) for word in process.cmdline())
+    except psutil.NoSuchProcess:  # a zombie is one of these
+        return False
+
+
 def flow_process(stack: WholeStack, name: str) -> psutil.Process:
     """The process of a flow, which its supervisor keeps running."""
     found: list[psutil.Process] = []
 
     def is_there() -> bool:
         found[:] = [
-            child
-            for child in psutil.Process(stack.process.pid).children()
-            if any(word.endswith(f"{name}.py") for word in child.cmdline())
+            child for child in psutil.Process(stack.process.pid).children() if runs(child, f"{name}.py")
         ]
         return bool(found)
 
@@ -158,10 +165,10 @@ def a_new_flow_is_backfilled_by_hand(stack: WholeStack, flows: Path) -> None:
     done = stack.smolhog("flow", "backfill", file, "--json")
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
-    assert (told["flow"], told["was_running"]) == ("later", False)
+    assert (told["flow"], told["events"], told["was_running"]) == ("later", 200, False)
     assert counted(stack, "later", "viewed") == 200
     again = stack.smolhog("flow", "backfill", file)
-    assert "Flow later has caught up" in again.stdout
+    assert "Flow later has caught up: 0 events" in again.stdout
     assert stack.smolhog("flow", "reset", file, "--yes").returncode == 0
     with psycopg.connect(Cluster(Path(stack.environment["SMOLHOG_DATA"]) / "postgres").url()) as connection:
         assert connection.execute("SELECT count(*) FROM flow_progress WHERE flow = 'later'").fetchone() == (
@@ -170,6 +177,18 @@ def a_new_flow_is_backfilled_by_hand(stack: WholeStack, flows: Path) -> None:
     # Windows have identities: the same rows again, in the place of the old ones.
     assert stack.smolhog("flow", "backfill", file).returncode == 0
     assert counted(stack, "later", "viewed") == 200
+
+
+def raw_events_come_before_the_log(stack: WholeStack, flows: Path) -> None:
+    """A flow that takes them from PostgreSQL has them all, once."""
+    assert run_smolhog(flows, "flow", "new", "raw", "--in", "later").returncode == 0
+    file = flows / "later" / "raw" / "raw.py"
+    text = file.read_text().replace('LogSource(start="beginning")', "BackfillSource()")
+    file.write_text(text.replace("    LogSource,\n", "    BackfillSource,\n"))
+    done = stack.smolhog("flow", "backfill", str(file), "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["events"] == 200
+    assert counted(stack, "raw", "viewed") == 200
 
 
 def a_flow_that_runs_is_not_run_twice(stack: WholeStack) -> None:

@@ -42,8 +42,9 @@ def new_command(
         raise SmolHogError(f"{target} is there already; nothing was written", "Choose another name.")
     for file in write_starter(name, target):
         OUT.print(f"wrote {escape(str(file))}")
+    shown = escape(name if folder == FLOWS_FOLDER else str(target))
     OUT.print(
-        f"Next:\n  smolhog flow test {name}\n  smolhog flow run {name} --reload     (beside `smolhog up`)\n"
+        f"Next:\n  smolhog flow test {shown}\n  smolhog flow run {shown} --reload     (beside `smolhog up`)\n"
         f"Once you like it: SMOLHOG_FLOWS={escape(str(folder))} smolhog up"
     )
 

@@ -123,6 +123,7 @@ def _measured(output: Output, context: SinkContext) -> Result:
     for begin in range(0, len(items), 20):
         writer.write(items[begin : begin + 20])
     seconds = time.perf_counter() - began
+    writer.close()
     return Result(
         name=f"flow-output-{output.name}",
         title=output.title,

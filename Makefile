@@ -63,6 +63,10 @@ bench: $(VENV)/.installed-dev rabbitmq ## Measure everything in about ten minute
 bench-full: $(VENV)/.installed-dev $(VENV)/pathway/.installed rabbitmq ## Measure thoroughly; writes docs/performance.md.
 	@exec $(BIN)/python -m benchmarks full --docs --pathway-python $(VENV)/pathway/bin/python $(ARGS)
 
+.PHONY: bench-flows
+bench-flows: $(VENV)/.installed-dev ## Measure the steps of flows in a minute; writes docs/dataflows-cost.md.
+	@exec $(BIN)/python -m benchmarks flows --docs $(ARGS)
+
 # Another engine to compare with; its ninety packages stay among themselves.
 $(VENV)/pathway/.installed: | $(VENV)/bin/python
 	$(BIN)/python -m venv $(VENV)/pathway

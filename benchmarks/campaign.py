@@ -23,6 +23,8 @@ from benchmarks.stages.clickhouse import measure_clickhouse
 from benchmarks.stages.drain import measure_drain
 from benchmarks.stages.engines import measure_engines
 from benchmarks.stages.event_log import measure_event_log
+from benchmarks.stages.flow_outputs import measure_outputs
+from benchmarks.stages.flows import measure_flows
 from benchmarks.stages.gateway import measure_gateway
 from benchmarks.stages.growth import measure_growth
 from benchmarks.stages.postgres import measure_postgres
@@ -30,6 +32,7 @@ from benchmarks.stages.queries import measure_queries
 from benchmarks.stages.steps import measure_steps, measure_wire_decode
 from benchmarks.stages.storage import measure_storage
 from benchmarks.stages.telemetry import measure_telemetry
+from benchmarks.stages.windows import measure_windows
 from benchmarks.traffic import Shape
 from smolhog.supervisor import StopRequested
 
@@ -108,6 +111,14 @@ def _engines(options: Options, outcome: Outcome) -> None:
     results, skipped = measure_engines(options.sizes.engines, options.pathway_python)
     outcome.results += results
     outcome.skipped += skipped
+
+
+def _flows(options: Options, outcome: Outcome) -> None:
+    """Each step and output of flows that people write."""
+    outcome.results += measure_windows(options.sizes.flows, options.sizes.rounds)
+    with running_servers() as servers, servers.fresh_databases() as urls:
+        outcome.results += measure_flows(urls, options.sizes.flows, options.sizes.rounds)
+        outcome.results += measure_outputs(urls, options.sizes.flows, options.sizes.rounds)
 
 
 def _gateway(options: Options, outcome: Outcome) -> None:
@@ -221,6 +232,7 @@ STAGES: dict[str, Stage] = {
     "steps": _steps,
     "growth": _growth,
     "engines": _engines,
+    "flows": _flows,
     "gateway": _gateway,
     "drain": _drain,
     "end-to-end": _end_to_end,

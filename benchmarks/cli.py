@@ -17,6 +17,8 @@ from benchmarks.load import Load
 from benchmarks.report.capacity import CAPACITY, RunIncompleteError, write_capacity
 from benchmarks.report.docs import DOCS, write_docs
 from benchmarks.report.files import REPORTS, RUN_FILE, latest_report, report_folder, write_report
+from benchmarks.report.flow_costs import PAGE as FLOW_COSTS
+from benchmarks.report.flow_costs import write_flow_costs
 from benchmarks.results import Result, Run, put_into, read_run, write_run
 from benchmarks.services import has_rabbitmq, running_broker
 from benchmarks.sizes import FULL, QUICK, TINY
@@ -136,6 +138,23 @@ def stage_command(
         whole = put_into(read_run(into / RUN_FILE), run)
         write_run(whole, into / RUN_FILE)
         _write(whole, into, docs=docs)
+    _end(run)
+
+
+@app.command("flows")
+def flows_command(
+    *,
+    full: Annotated[bool, typer.Option("--full", help="With the sizes of `full`.")] = False,
+    docs: Annotated[
+        bool,
+        typer.Option("--docs", help="Write the figures into docs/dataflows-cost.md.", show_default=False),
+    ] = False,
+) -> None:
+    """Measure what each step and output of a flow costs."""
+    *_, run = run_stages("flows", ["flows"], Options(FULL if full else QUICK), _tell)
+    if docs and run.holds and run.results:
+        write_flow_costs(run)
+        _err.print(f"Written into {FLOW_COSTS}")
     _end(run)
 
 

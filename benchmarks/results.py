@@ -25,6 +25,8 @@ class Group(StrEnum):
     BASELINE = "baseline"
     ENGINE = "engine"
     """The same windowed count in other engines."""
+    FLOW = "flow"
+    """Each step and output of flows that people write."""
     QUERY = "query"
     GROWTH = "growth"
     """What an event costs the dataflow, as traffic changes."""

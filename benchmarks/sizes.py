@@ -15,6 +15,7 @@ class Sizes:
         steps: events for decoding and processing without services.
         growth: events of each kind of traffic that goes through the steps alone.
         engines: events for each stream engine.
+        flows: events for each step of a flow.
         gateway: (batch, events) of each load of the gateway alone.
         sdk: events that the Python SDK sends.
         drain: events that wait in the log.
@@ -37,6 +38,7 @@ class Sizes:
     steps: int
     growth: int
     engines: int
+    flows: int
     gateway: tuple[tuple[int, int], ...]
     sdk: int
     drain: int
@@ -60,6 +62,7 @@ QUICK = Sizes(
     steps=100_000,
     growth=50_000,
     engines=200_000,
+    flows=100_000,
     gateway=((1, 20_000), (10, 100_000), (100, 300_000), (500, 300_000)),
     sdk=300_000,
     drain=200_000,
@@ -83,6 +86,7 @@ FULL = Sizes(
     steps=400_000,
     growth=200_000,
     engines=1_000_000,
+    flows=400_000,
     gateway=((1, 100_000), (10, 500_000), (100, 2_000_000), (500, 2_000_000)),
     sdk=2_000_000,
     drain=2_000_000,
@@ -106,6 +110,7 @@ TINY = Sizes(
     steps=1_000,
     growth=1_000,
     engines=1_000,
+    flows=1_000,
     gateway=((1, 50), (100, 1_000)),
     sdk=1_000,
     drain=2_000,

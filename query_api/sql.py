@@ -12,6 +12,16 @@ NEWEST_LOG_TIME = "SELECT max(log_time) FROM sink_positions"
 STORED_POSITIONS = "SELECT log_id, log_partition, next_offset, log_time FROM sink_positions"
 """PostgreSQL: how far each partition of each event log is stored; for metrics, so of all projects."""
 
+FLOW_POSITIONS = """
+SELECT flow, log_id, log_partition, next_offset, log_time
+FROM flow_progress AS progress
+WHERE phase <> 'done' AND version = (SELECT max(version) FROM flow_progress WHERE flow = progress.flow)
+"""
+"""PostgreSQL: how far each flow has come, in its newest version; for metrics."""
+
+FLOW_STARTS = "SELECT flow, starts FROM flow_runs"
+"""PostgreSQL: how often each flow's process was started; for metrics."""
+
 STORES_ALIVE = "SELECT 1"
 
 TOTALS_BY_EVENT = """

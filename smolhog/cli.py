@@ -9,6 +9,8 @@ from smolhog.commands_about import metrics_command, settings_command, version_co
 from smolhog.commands_audit import audit_command
 from smolhog.commands_backup import backup_command, restore_command
 from smolhog.commands_doctor import doctor_command
+from smolhog.commands_flow import backfill_command, list_command, reset_command, run_command
+from smolhog.commands_flow_files import graph_command, new_command, test_command
 from smolhog.commands_import import import_command
 from smolhog.commands_keys import keys_app, projects_app
 from smolhog.commands_people import people_app
@@ -38,6 +40,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+flow_app = typer.Typer(
+    help="Write, test and run dataflows of your own. docs/dataflows.md begins with an empty file.",
+    no_args_is_help=True,
+)
+flow_app.command("new", epilog="Example: smolhog flow new revenue")(new_command)
+flow_app.command("test", epilog="Example: smolhog flow test revenue")(test_command)
+flow_app.command("run", epilog="Example: smolhog flow run flows/revenue/revenue.py --reload")(run_command)
+flow_app.command("backfill", epilog="Example: smolhog flow backfill revenue --json")(backfill_command)
+flow_app.command("list", epilog="Example: SMOLHOG_FLOWS=flows smolhog flow list --json")(list_command)
+flow_app.command("graph", epilog="Example: smolhog flow graph revenue > revenue.mmd")(graph_command)
+flow_app.command("reset", epilog="Example: smolhog flow reset revenue --yes")(reset_command)
+
 app.command("up", epilog="Example: smolhog up --data ~/analytics")(up_command)
 app.command("demo", epilog="Example: smolhog demo --rate 1000 --seconds 60")(demo_command)
 app.command("import", epilog="Example: smolhog import clicks.csv --key sh_w_… --map distinct_id=customer")(
@@ -47,6 +61,7 @@ app.add_typer(projects_app, name="projects")
 app.add_typer(keys_app, name="keys")
 app.add_typer(people_app, name="people")
 app.add_typer(rejected_app, name="rejected")
+app.add_typer(flow_app, name="flow")
 app.command("status", epilog="Example: smolhog status --watch")(status_command)
 app.command("doctor", epilog="Example: smolhog doctor --json")(doctor_command)
 app.command("audit", epilog="Example: smolhog audit --limit 20")(audit_command)

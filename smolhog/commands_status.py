@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from smolhog.flow_states import FlowState
 from smolhog.options import DataOption, JsonOption
 from smolhog.settings import Settings
 from smolhog.settings_loading import load_settings
@@ -43,7 +44,7 @@ def status_command(
         return
     before = _samples(settings)
     time.sleep(_BETWEEN_SECONDS)
-    status = status_of(before, _samples(settings), _sizes(settings))
+    status = status_of(before, _samples(settings), _sizes(settings), _flows(settings))
     if as_json:
         sys.stdout.write(json.dumps(asdict(status), indent=2) + "\n")
     else:
@@ -61,7 +62,7 @@ def _watch(settings: Settings) -> None:
                 if time.monotonic() - sized_at > _SIZES_EVERY_SECONDS:
                     sizes, sized_at = _sizes(settings), time.monotonic()
                 after = _samples(settings)
-                live.update(_screen(status_of(before, after, sizes)), refresh=True)
+                live.update(_screen(status_of(before, after, sizes, _flows(settings))), refresh=True)
                 before = after
     except KeyboardInterrupt:
         return
@@ -76,6 +77,12 @@ def _sizes(settings: Settings) -> Sizes:
     from smolhog.status_sizes import read_sizes  # noqa: PLC0415
 
     return read_sizes(settings)
+
+
+def _flows(settings: Settings) -> list[FlowState]:
+    from smolhog.flow_state_reading import read_flow_states  # noqa: PLC0415 - as above
+
+    return read_flow_states(settings) or []
 
 
 def _screen(status: StackStatus) -> Group:
@@ -97,6 +104,7 @@ def _screen(status: StackStatus) -> Group:
         "",
         partitions,
         "",
+        *_flow_lines(status.flows),
         f"[dim]spool[/]   {_spool(status)}",
         f"[dim]sizes[/]   {_sizes_line(status.sizes)}",
         "",
@@ -138,6 +146,30 @@ def _partition_row(partition: PartitionStatus) -> tuple[str, ...]:
         ("" if waits is None else duration_text(waits)) if partition.is_served else "[red]not served[/]",
         "" if ids is None else f"{ids:,} ids, {bytes_text(partition.dedup_bytes or 0)}",
     )
+
+
+def _flow_lines(flows: list[FlowState]) -> list[Table | str]:
+    """Return a table of the flows that people wrote; nothing where there are none."""
+    if not flows:
+        return []
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("flow")
+    table.add_column("state")
+    for title in ("behind", "oldest waits", "starts"):
+        table.add_column(title, justify="right")
+    for flow in flows:
+        style = {"runs": "green", "fails": "red"}.get(flow.state, "default")
+        backfill = "" if flow.backfill_done is None else f", backfill {flow.backfill_done:,} events"
+        if flow.backfill_total:
+            backfill += f" of {flow.backfill_total:,}"
+        table.add_row(
+            escape(flow.name),
+            f"[{style}]{flow.state}[/]{backfill}",
+            _count(flow.behind),
+            "" if flow.waits_seconds is None else duration_text(flow.waits_seconds),
+            f"{flow.starts:,}",
+        )
+    return [table, ""]
 
 
 def _spool(status: StackStatus) -> str:

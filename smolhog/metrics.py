@@ -125,6 +125,11 @@ FLOW_LAG_MESSAGES = Gauge(
     "Messages of its input whose effect a flow has not made durable yet.",
     ["flow", "partition"],
 )
+FLOW_LAG_SECONDS = Gauge(
+    "smolhog_flow_lag_seconds",
+    "How long the oldest of these messages has waited, at most; 0 if there is none.",
+    ["flow", "partition"],
+)
 FLOW_LOG_TIME = Gauge(
     "smolhog_flow_log_time_seconds",
     "Arrival of the newest event whose effect is durable, in seconds since 1970.",
@@ -138,6 +143,22 @@ FLOW_DELIVERIES_FAILED = Counter(
     "smolhog_flow_deliveries_failed",
     "Calls of a flow's webhook that were given up and kept, by why.",
     ["flow", "step", "reason"],
+)
+
+FLOW_STARTS = Gauge(
+    "smolhog_flow_starts",
+    "How often a flow's process was started, as the query API finds it when it is asked; also while it does not run.",
+    ["flow"],
+)
+FLOW_DONE_OFFSET = Gauge(
+    "smolhog_flow_done_offset",
+    "Offset before which every message has had its effect in a flow, likewise.",
+    ["flow", "log", "partition"],
+)
+FLOW_DONE_TIME = Gauge(
+    "smolhog_flow_done_time_seconds",
+    "Arrival of the newest event that has, in seconds since 1970, likewise.",
+    ["flow", "log", "partition"],
 )
 
 STORED_OFFSET = Gauge(

@@ -192,6 +192,19 @@ class Settings(BaseSettings):
         default=None, description="MaxMind DB file (City or Country) for `$country`, `$region`, `$city`."
     )
 
+    flows: str | None = Field(
+        default=None,
+        description="Flows that `smolhog up` runs beside its own dataflow, each in a process of its own: files, or folders "
+        "that hold a folder for each flow, with commas between. Not set: none.",
+    )
+    flow_metrics_port: int = Field(
+        default=8430,
+        ge=0,
+        le=65535,
+        description="First port of the flows' metrics; the next flow takes the next one. They listen on "
+        "`SMOLHOG_METRICS_HOST`.",
+    )
+
     otlp_url: HttpUrl | None = Field(
         default=None,
         description="Where traces go, as OTLP over HTTP, such as `http://jaeger:4318`. Not set: no traces.",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from smolhog.child import ChildSpec
 from smolhog.errors import ExtraMissing
+from smolhog.flow_files import configured_flows
 from smolhog.migration import migrate
 from smolhog.ports import WantedPort, check_ports, free_ports
 from smolhog.probes import answers, postgres_answers
@@ -36,6 +37,9 @@ def resolve(settings: Settings, folder: Path) -> Settings:
         changes["query_port"] = free_ports(host=settings.query_host)
     if settings.metrics_port == 0:
         changes["metrics_port"] = free_ports(settings.dataflow_processes, settings.metrics_host)
+    flows = len(configured_flows(settings))
+    if settings.flow_metrics_port == 0 and flows:
+        changes["flow_metrics_port"] = free_ports(flows, settings.metrics_host)
     return settings.model_copy(update=changes)
 
 
@@ -65,7 +69,20 @@ def wanted_ports(settings: Settings) -> list[WantedPort]:
         )
         for index in range(settings.dataflow_processes)
     ]
-    return ports
+    return ports + flow_ports(settings)
+
+
+def flow_ports(settings: Settings) -> list[WantedPort]:
+    """Return what the processes of flows are going to listen on."""
+    return [
+        WantedPort(
+            f"metrics of flow {flow.name}",
+            "SMOLHOG_FLOW_METRICS_PORT",
+            settings.metrics_host,
+            settings.flow_metrics_port + index,
+        )
+        for index, flow in enumerate(configured_flows(settings))
+    ]
 
 
 def databases(settings: Settings) -> list[ChildSpec]:
@@ -152,6 +169,23 @@ def dataflows(settings: Settings) -> list[ChildSpec]:
     ]
 
 
+def flows(settings: Settings) -> list[ChildSpec]:
+    """Return a process for each flow that the settings name."""
+    return [
+        ChildSpec(
+            f"flow-{flow.name}",
+            _smolhog(
+                "flow", "run", str(flow.file), "--metrics-port", str(settings.flow_metrics_port + index)
+            ),
+            partial(answers, settings.metrics_host, settings.flow_metrics_port + index, "/health/live"),
+            env=as_environment(settings),
+            # The built-in dataflow comes before what people write.
+            niceness=2 * _KEEPS_UP,
+        )
+        for index, flow in enumerate(configured_flows(settings))
+    ]
+
+
 async def start_stack(
     supervisor: Supervisor,
     settings: Settings,
@@ -181,6 +215,8 @@ async def start_stack(
     await supervisor.start(*servers(settings))
     # After the gateway, which creates the event log when there is none.
     await supervisor.start(*dataflows(settings))
+    # People write flows: one that fails is started again and again, and keeps nobody from being ready.
+    supervisor.launch(*flows(settings))
 
 
 def _python(module: str) -> tuple[str, ...]:

@@ -1,7 +1,9 @@
 """How a stack is, from two samples of its processes a moment apart: rates, what waits, and alarms. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from smolhog.flow_states import FAILS, RUNS, FlowState
 from smolhog.status_samples import GATEWAY, QUERY_API, Sample
 
 LAG_SECONDS = 60.0
@@ -65,6 +67,8 @@ class StackStatus:
     sizes: Sizes
     alarms: list[str]
     """Sentences: what is wrong and what it means; empty when all is well."""
+    flows: list[FlowState] = field(default_factory=list)
+    """That people wrote."""
 
 
 _RATES = {
@@ -80,13 +84,16 @@ _RATES = {
 }
 
 
-def status_of(before: list[Sample], after: list[Sample], sizes: Sizes) -> StackStatus:
+def status_of(
+    before: list[Sample], after: list[Sample], sizes: Sizes, written: Sequence[FlowState] = ()
+) -> StackStatus:
     """Put two samples together.
 
     Args:
         before: of all processes.
         after: of the same processes in the same order, a second or more later.
         sizes: of the stores.
+        written: flows that people wrote.
     """
     processes = [_process(old, new) for old, new in zip(before, after, strict=True)]
     gateway = next(sample for sample in after if sample.process == GATEWAY)
@@ -102,8 +109,11 @@ def status_of(before: list[Sample], after: list[Sample], sizes: Sizes) -> StackS
         connections=round(gateway.sum("smolhog_connections")),
         sizes=sizes,
         alarms=[],
+        flows=list(written),
     )
     status.alarms.extend(_alarms(status, gateway, flows))
+    for flow in status.flows:
+        status.alarms.extend(_alarms_of_flow(flow))
     return status
 
 
@@ -221,3 +231,14 @@ def _alarms_of(partition: PartitionStatus, gateway: Sample, flows: list[Sample])
             f"Partition {number}: the event log is about to drop messages that nobody has stored yet."
         )
     return alarms
+
+
+def _alarms_of_flow(flow: FlowState) -> list[str]:
+    if flow.state == FAILS:
+        how_often = f"{flow.failures:,} times, last at {flow.failed_at}"
+        return [f"The flow {flow.name} fails ({how_often}; nothing else is affected): {flow.reason}"]
+    if flow.is_configured and flow.state != RUNS:
+        return [f"The flow {flow.name} is in SMOLHOG_FLOWS and does not run."]
+    if flow.backfill_done is None and flow.waits_seconds is not None and flow.waits_seconds > LAG_SECONDS:
+        return [f"The flow {flow.name} is {flow.waits_seconds:,.0f} s behind, {flow.behind:,} messages."]
+    return []

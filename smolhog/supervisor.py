@@ -89,6 +89,22 @@ class Supervisor:
         """
         if self.signals.requested.is_set():
             raise StopRequested
+        wave = self.launch(*specs)
+        stop: asyncio.Future[Any] = asyncio.create_task(self.signals.requested.wait())
+        waiting: set[asyncio.Future[Any]] = {child.started for child in wave}
+        try:
+            while waiting:
+                done, _ = await asyncio.wait({stop, *waiting}, return_when=asyncio.FIRST_COMPLETED)
+                if stop in done:
+                    raise StopRequested
+                for started in done & waiting:
+                    started.result()
+                    waiting.discard(started)
+        finally:
+            stop.cancel()
+
+    def launch(self, *specs: ChildSpec) -> list[Child]:
+        """Start these children and wait for none of them: nobody else needs them to be ready."""
         wave = [
             Child(
                 spec,
@@ -102,18 +118,7 @@ class Supervisor:
         ]
         self._waves.append(wave)
         self._tasks += [asyncio.create_task(child.run(), name=child.spec.name) for child in wave]
-        stop: asyncio.Future[Any] = asyncio.create_task(self.signals.requested.wait())
-        waiting: set[asyncio.Future[Any]] = {child.started for child in wave}
-        try:
-            while waiting:
-                done, _ = await asyncio.wait({stop, *waiting}, return_when=asyncio.FIRST_COMPLETED)
-                if stop in done:
-                    raise StopRequested
-                for started in done & waiting:
-                    started.result()
-                    waiting.discard(started)
-        finally:
-            stop.cancel()
+        return wave
 
     async def _kill_when_asked(self) -> None:
         await self.signals.at_once.wait()

@@ -8,7 +8,7 @@ from benchmarks.results import Run
 
 DOCS = Path("docs/performance.md")
 _BEGIN = "<!-- measured: begin (written by `python -m benchmarks report --docs`) -->"
-_END = "<!-- measured: end -->"
+END = "<!-- measured: end -->"
 
 
 class MarksMissingError(ValueError):
@@ -21,10 +21,19 @@ def write_docs(run: Run, page: Path) -> None:
     Raises:
         MarksMissingError: the page has not both marks, in order; nothing was written.
     """
-    text = page.read_text()
-    before, begin, rest = text.partition(_BEGIN)
-    _, end, after = rest.partition(_END)
-    if not begin or not end:
-        raise MarksMissingError(f"{page} has no line {_BEGIN!r} with {_END!r} below it")
+    before, after = split_at_marks(page, _BEGIN)
     pictures = draw(run, page.parent / "pictures", "performance-", "pictures/")
-    page.write_text(f"{before}{_BEGIN}\n\n{render(run, pictures, heading=2)}\n{_END}{after}")
+    page.write_text(f"{before}{_BEGIN}\n\n{render(run, pictures, heading=2)}\n{END}{after}")
+
+
+def split_at_marks(page: Path, begin: str) -> tuple[str, str]:
+    """Return what stands before the line ``begin`` and after the line that ends what was measured.
+
+    Raises:
+        MarksMissingError: the page has not both marks, in order.
+    """
+    before, found, rest = page.read_text().partition(begin)
+    _, end, after = rest.partition(END)
+    if not found or not end:
+        raise MarksMissingError(f"{page} has no line {begin!r} with {END!r} below it")
+    return before, after

@@ -24,6 +24,11 @@ _SECTIONS: tuple[tuple[str, str, tuple[Group, ...]], ...] = (
         (Group.ENGINE,),
     ),
     ("Each part alone", "", (Group.STAGE,)),
+    (
+        "Flows that people write",
+        "Each step by itself, in events a second of CPU time of one core; outputs in rows a second.",
+        (Group.FLOW,),
+    ),
     ("Other traffic", "End to end over the embedded event log.", (Group.SHAPE,)),
 )
 

@@ -18,6 +18,7 @@ from bytewax.operators.windowing import EventClock, TumblingWindower, fold_windo
 from bytewax.outputs import DynamicSink, StatelessSinkPartition
 from bytewax.testing import TestingSource, run_main
 
+from benchmarks.results import Group, LossCheck, Result
 from benchmarks.traffic import encoded_events
 from dataflows.kit import WindowRows, count, tumbling_windows
 from dataflows.kit.batch import EventBatch, EventColumns
@@ -74,6 +75,41 @@ def compare_windows(events: list[WireEvent], *, rounds: int = 3) -> Comparison:
     return Comparison(len(events), min(kit), min(fold), kit_counts, fold_counts)
 
 
+def measure_windows(number: int, rounds: int) -> list[Result]:
+    """Compare both over as many events; each is checked against the other."""
+    compared = compare_windows(decoded_events(number), rounds=rounds)
+    return [
+        Result(
+            name=f"flow-window-{name}",
+            title=title,
+            group=Group.FLOW,
+            events=number,
+            seconds=seconds,
+            checks=(
+                LossCheck("events counted", number, counts.total()),
+                LossCheck("windows as the other has them", len(other), len(counts.items() & other.items())),
+            ),
+            cpu_microseconds={"flow": seconds / number * 1e6},
+        )
+        for name, title, seconds, counts, other in (
+            (
+                "kit",
+                "Decoded events by name and minute: `tumbling_windows`",
+                compared.kit_seconds,
+                compared.kit_counts,
+                compared.fold_counts,
+            ),
+            (
+                "fold",
+                "… the same events with Bytewax's own `fold_window`",
+                compared.fold_seconds,
+                compared.fold_counts,
+                compared.kit_counts,
+            ),
+        )
+    ]
+
+
 def kit_flow(batches: list[EventBatch], counts: Counts) -> Dataflow:
     """Wire the kit's windows; ``counts`` gets the newest number of each."""
     flow = Dataflow("kit")
@@ -85,7 +121,7 @@ def kit_flow(batches: list[EventBatch], counts: Counts) -> Dataflow:
         for window in [*rows.changed, *(window for _, closed in rows.closed for window in closed)]:
             counts[window.key[1], window.start // 60] = window.states[0]
 
-    op.output("out", windows, _Into(keep))
+    op.output("out", windows, Into(keep))
     return flow
 
 
@@ -111,7 +147,7 @@ def fold_flow(events: list[WireEvent], counts: Counts) -> Dataflow:
         name, (window, number) = item
         counts[name, window + offset] += number
 
-    op.output("out", windows.down, _Into(keep))
+    op.output("out", windows.down, Into(keep))
     return flow
 
 
@@ -143,11 +179,18 @@ def _batch(offset: int, events: list[WireEvent]) -> EventBatch:
     return EventBatch("0", offset, 0.0, columns)
 
 
-class _Into(DynamicSink[Any]):
+class Into(DynamicSink[Any]):
+    """Hands items to a function; keeps nothing itself.
+
+    Args:
+        keep: is given each item.
+    """
+
     def __init__(self, keep: Callable[[Any], None]) -> None:
         self._keep = keep
 
     def build(self, step_id: str, worker_index: int, worker_count: int) -> "_IntoPart":
+        """Return what hands them over."""
         del step_id, worker_index, worker_count
         return _IntoPart(self._keep)
 

@@ -4,7 +4,17 @@ A flow is a file with one :class:`Flow`; what it does is a function over streams
 keep it right: whatever is killed, the effect is that of every event once.
 """
 
-from dataflows.kit.aggregates import count, count_of, distinct_of, max_of, mean_of, min_of, sum_of, top_of
+from dataflows.kit.aggregates import (
+    Aggregate,
+    count,
+    count_of,
+    distinct_of,
+    max_of,
+    mean_of,
+    min_of,
+    sum_of,
+    top_of,
+)
 from dataflows.kit.alerts import Alert, alert
 from dataflows.kit.batch import Event, EventBatch, Events, named, prop
 from dataflows.kit.event_steps import drop_repeats, enrich, filter_events, map_batches, map_events, map_rows
@@ -24,6 +34,7 @@ from dataflows.kit.windows import closed_windows, sliding_windows, tumbling_wind
 from dataflows.kit.writing import write
 
 __all__ = [
+    "Aggregate",
     "Alert",
     "BackfillSource",
     "ClickHouseTable",

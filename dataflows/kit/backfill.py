@@ -5,7 +5,7 @@ begins is written down before anything has an effect.
 """
 
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
@@ -18,6 +18,7 @@ from dataflows.kit.raw_events import RawPart, read_part
 
 _ITEM_EVENTS = 2_000
 _EPOCH_EVENTS = 50_000
+_REST = timedelta(milliseconds=25)
 _BEFORE_ALL = -(2**62)
 _log = structlog.get_logger()
 
@@ -101,6 +102,7 @@ class _BackfilledPartition(StatefulSourcePartition[KeyedBatch, int]):
         self._log_time = 0.0
         self._room = _EPOCH_EVENTS
         self._ended: tuple[int, float, int] | None = None
+        self._is_through = False
         self._log: StatefulSourcePartition[KeyedBatch, int] | None = None
 
     def next_batch(self) -> list[KeyedBatch]:
@@ -108,9 +110,12 @@ class _BackfilledPartition(StatefulSourcePartition[KeyedBatch, int]):
         if self._ended is not None:
             self._progress.reached(self._partition, *self._ended)
             self._ended = None
+            if self._is_through:
+                # Not before: the log goes on counting where this ends.
+                self._log = self._read_log()
         if self._log is not None:
             return list(self._log.next_batch())
-        if self._room <= 0:
+        if self._is_through or self._room <= 0:
             return []
         batches: list[EventBatch] = []
         events = 0
@@ -118,7 +123,7 @@ class _BackfilledPartition(StatefulSourcePartition[KeyedBatch, int]):
             batch = next(self._batches, None)
             if batch is None:
                 self._next_offset = self._boundary
-                self._log = self._read_log()
+                self._is_through = True
                 break
             batches.append(batch)
             events += len(batch)
@@ -130,8 +135,10 @@ class _BackfilledPartition(StatefulSourcePartition[KeyedBatch, int]):
         return [(self._partition, batch) for batch in batches]
 
     def next_awake(self) -> datetime | None:
-        """As the log's, once that is read."""
-        return None if self._log is None else self._log.next_awake()
+        """As the log's, once that is read; until then rest while an epoch's end is waited for."""
+        if self._log is not None:
+            return self._log.next_awake()
+        return datetime.now(UTC) + _REST if self._is_through or self._room <= 0 else None
 
     def snapshot(self) -> int:
         """Return the offset to go on from."""

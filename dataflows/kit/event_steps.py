@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Hashable, Mapping
 from hashlib import blake2b
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import bytewax.operators as op
 import msgspec
@@ -82,9 +82,7 @@ def map_rows(step_id: str, up: KeyedStream[Rows[T]], make: Callable[[T], U | Non
 
 
 @operator
-def enrich(
-    step_id: str, up: Events, *, on: Column | str, lookup: Mapping[Hashable, object], name: str
-) -> Events:
+def enrich(step_id: str, up: Events, *, on: Column | str, lookup: Mapping[Any, object], name: str) -> Events:
     """Put a property to each event, looked up in a table that is in memory.
 
     The same after a replay for as long as the table is the same: for one that changes, see

@@ -17,11 +17,11 @@ from typing import Any, Protocol
 import bytewax.operators as op
 from bytewax.dataflow import Dataflow
 from bytewax.inputs import Source
-from bytewax.visualize import to_mermaid
 
 from dataflows.dedup import DedupIndex
 from dataflows.kit.batch import EventBatch, Events
 from dataflows.kit.errors import FlowInvalid
+from dataflows.kit.graph import draw
 from dataflows.kit.lookups import Answer, Lookup
 from dataflows.kit.sink import FlowSink, Item, ItemSink
 
@@ -134,7 +134,9 @@ class Flow:
 
     def mermaid(self) -> str:
         """Return the flow as a Mermaid diagram. Touches no service."""
-        return str(to_mermaid(self._sketch()[0]))
+        dataflow, sketch = self._sketch()
+        sinks = {step: sink.describe() for step, sink in sketch.sinks.items()}
+        return draw(dataflow, self.source.describe(), sinks)
 
     def _sketch(self) -> tuple[Dataflow, "_Sketch"]:
         sketch = _Sketch()

@@ -16,14 +16,15 @@ ON CONFLICT (flow, version, log_id, log_partition) DO UPDATE SET
     log_time = coalesce(excluded.log_time, flow_progress.log_time), done_events = excluded.done_events,
     total_events = excluded.total_events, updated_at = now()
 """
+# Of a log that was replaced by another one nobody wants to know any more.
 _READ = """
-SELECT flow, version, log_partition, phase, next_offset, end_offset, log_time, done_events, total_events, updated_at
-FROM flow_progress ORDER BY flow, version, log_partition
+SELECT DISTINCT ON (flow, version, log_partition)
+    flow, version, log_partition, phase, next_offset, end_offset, log_time, done_events, total_events, updated_at,
+    log_id
+FROM flow_progress ORDER BY flow, version, log_partition, updated_at DESC
 """
-
-
 _DONE = """
-SELECT log_partition, done_events FROM flow_progress WHERE flow = %s AND version = %s AND log_id = %s
+SELECT log_partition, next_offset, done_events FROM flow_progress WHERE flow = %s AND version = %s AND log_id = %s
 """
 
 
@@ -45,6 +46,7 @@ class FlowProgress(NamedTuple):
     total_events: int | None
     """Events of the backfill, or of the files, where they are known."""
     updated_at: datetime
+    log_id: int
 
 
 @dataclass
@@ -72,10 +74,10 @@ class Progress:
             known.next_offset, known.events = next_offset, events
             known.log_time = max(known.log_time, log_time)
 
-    def restore(self, done: dict[str, int]) -> None:
-        """Say how many events had had their effect before this process began, by partition."""
-        for partition, events in done.items():
-            self.partitions[partition] = PartitionProgress(0, events=events)
+    def restore(self, done: list[tuple[str, int, int]]) -> None:
+        """Say what had had its effect before this process began: partition, next offset, and number of events."""
+        for partition, next_offset, events in done:
+            self.partitions[partition] = PartitionProgress(next_offset, events=events)
 
     def enter(self, partition: str, phase: str, total: int | None = None) -> None:
         """Say that a partition enters a phase, and how many events it has, if that is known."""
@@ -129,9 +131,11 @@ def store_progress(
         cursor.executemany(_STORE, rows)
 
 
-def read_done(connection: psycopg.Connection, flow: str, version: int, log_id: int) -> dict[str, int]:
-    """Return how many events had had their effect when that was last stored, by partition."""
-    return dict(connection.execute(_DONE, [flow, version, log_id]).fetchall())
+def read_done(
+    connection: psycopg.Connection, flow: str, version: int, log_id: int
+) -> list[tuple[str, int, int]]:
+    """Return what had had its effect when that was last stored, as :meth:`Progress.restore` takes it."""
+    return connection.execute(_DONE, [flow, version, log_id]).fetchall()
 
 
 def read_progress(postgres_dsn: str) -> list[FlowProgress]:

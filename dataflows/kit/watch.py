@@ -1,6 +1,7 @@
 """Looks at a running flow every second, from a thread beside it: also while it is stuck."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,7 +12,7 @@ from dataflows.kit.flow import Flow
 from dataflows.kit.progress import Progress, store_progress
 from event_log.blocking import BlockingLog
 from event_log.errors import EventLogError
-from smolhog.metrics import FLOW_LAG_MESSAGES, FLOW_LOG_TIME
+from smolhog.metrics import FLOW_LAG_MESSAGES, FLOW_LAG_SECONDS, FLOW_LOG_TIME
 
 EVERY_SECONDS = 1.0
 _log = structlog.get_logger()
@@ -60,7 +61,9 @@ class FlowWatch:
             FLOW_LOG_TIME.labels(self._flow.name, partition).set(known.log_time)
             if partition in ends:
                 lag = max(0, ends[partition] - known.next_offset)
+                waited = max(0.0, time.time() - known.log_time) if lag and known.log_time else 0.0
                 FLOW_LAG_MESSAGES.labels(self._flow.name, partition).set(lag)
+                FLOW_LAG_SECONDS.labels(self._flow.name, partition).set(waited)
         try:
             with psycopg.connect(self._dsn, autocommit=True, connect_timeout=5) as connection:
                 store_progress(

@@ -7,27 +7,36 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import psutil
 import pytest
 from prometheus_client import Counter
 
+import dataflows.kit
 from benchmarks.baselines.row_at_a_time import measure_row_at_a_time
 from benchmarks.end_to_end import run_shapes
 from benchmarks.load import Load
+from benchmarks.machine import this_machine
 from benchmarks.open_loop import run_latencies
-from benchmarks.results import Result
+from benchmarks.report.docs import MarksMissingError
+from benchmarks.report.flow_costs import write_flow_costs
+from benchmarks.results import Group, LossCheck, Result, Run
 from benchmarks.services import Servers, running_servers
 from benchmarks.stages.clickhouse import measure_clickhouse
 from benchmarks.stages.drain import measure_drain
 from benchmarks.stages.engines import measure_engines
 from benchmarks.stages.event_log import measure_event_log
+from benchmarks.stages.flow_outputs import measure_outputs
+from benchmarks.stages.flows import measure_flows
 from benchmarks.stages.gateway import measure_gateway
 from benchmarks.stages.postgres import measure_postgres
 from benchmarks.stages.queries import measure_queries
 from benchmarks.stages.steps import measure_steps, measure_wire_decode
 from benchmarks.stages.storage import measure_storage
 from benchmarks.stages.telemetry import measure_telemetry
+from benchmarks.stages.windows import measure_windows
 from benchmarks.traffic import Shape
 from dataflows import process
 from smolhog import metrics
@@ -81,6 +90,63 @@ def test_messages_are_appended_and_read_back(rabbitmq: RabbitMQ) -> None:
     assert [result.name for result in results] == ["append-rabbitmq", "log-rabbitmq", "log-sqlite"]
     for result in results:
         _assert_plausible(result)
+
+
+def test_each_step_and_output_of_a_flow_is_measured(servers: Servers) -> None:
+    """Nothing is lost in any of them, and all of the kit's steps are there."""
+    with servers.fresh_databases() as urls:
+        steps = measure_flows(urls, 500, rounds=1)
+        outputs = measure_outputs(urls, 500, rounds=1)
+    for result in [*steps, *outputs, *measure_windows(500, rounds=1)]:
+        # A step over hardly any events is hardly measured: only that it loses none is looked at.
+        assert result.holds, (result.name, result.checks)
+    titles = " ".join(result.title for result in [*steps, *outputs])
+    untold = {
+        "map_batches",
+        "map_rows",
+        "write",
+        "count_of",
+        "mean_of",
+        "min_of",
+        "max_of",
+        "Stdout",
+        "FileSource",
+    }
+    types = {
+        name for name in dataflows.kit.__all__ if name[0].isupper() and not name.endswith(("Table", "Stream"))
+    }
+    helpers = {"is_signed", "named", "prop"}
+    assert {name for name in dataflows.kit.__all__ if f"`{name}" not in titles} <= untold | types | helpers
+
+
+def test_the_costs_of_flows_are_put_between_the_marks(tmp_path: Path) -> None:
+    """What people wrote around them stays; a page without marks is left alone."""
+    results = [
+        Result(name, f"`{name}`", Group.FLOW, 10, 0.5, (LossCheck("events", 10, 10),), cpu_microseconds=cpu)
+        for name, cpu in (
+            ("flow-decode", {"flow": 5.0}),
+            ("flow-window-kit", {"flow": 0.5}),
+            ("flow-window-fold", {"flow": 5.0}),
+            ("flow-output-stream", {}),
+        )
+    ]
+    results[1] = replace(results[1], seconds=0.05)
+    run = Run("flows", "2026-01-01T00:00:00Z", this_machine(), tuple(results))
+    page = tmp_path / "cost.md"
+    begin = "<!-- measured: begin (written by `python -m benchmarks flows --docs`) -->"
+    page.write_text(f"before\n{begin}\nfigures of last year\n<!-- measured: end -->\nafter\n")
+    write_flow_costs(run, page)
+    text = page.read_text()
+    assert text.startswith(f"before\n{begin}\n")
+    assert text.endswith("<!-- measured: end -->\nafter\n")
+    assert "last year" not in text
+    assert "**10 times** as fast" in text
+    assert "| `flow-decode` | 5.00 | 20 |" in text
+    assert "4 of 4 loss checks hold" in text
+    page.write_text("nothing")
+    with pytest.raises(MarksMissingError):
+        write_flow_costs(run, page)
+    assert page.read_text() == "nothing"
 
 
 def test_the_baseline_stores_what_it_is_sent(servers: Servers, rabbitmq: RabbitMQ) -> None:

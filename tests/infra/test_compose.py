@@ -138,6 +138,18 @@ def test_dataflow_processes_differ_in_their_number_only() -> None:
         assert {service["command"][4] for service in running} == {str(total)}
 
 
+def test_flows_are_read_from_a_folder_beside_the_file() -> None:
+    """By its profile alone; what they write is in a volume that no other service has."""
+    service = ours()["flows"]
+    assert service["profiles"] == ["flows"]
+    assert settings_of(service)["SMOLHOG_FLOWS"] == "/flows"
+    assert "./flows:/flows:ro" in service["volumes"]
+    others = [each for name, each in ours().items() if name != "flows"]
+    assert not any("flows:/data" in each.get("volumes", []) for each in others)
+    port = settings_of(service)["SMOLHOG_FLOW_METRICS_PORT"]
+    assert port == str(Settings.model_fields["flow_metrics_port"].default)
+
+
 def test_whatever_waits_for_health_has_something_to_wait_for() -> None:
     """A condition on a service without a health check, or that never ends, would wait for ever."""
     everything = services()

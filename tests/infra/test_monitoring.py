@@ -1,5 +1,6 @@
 """The deployment's processes, watched by the deployment's Prometheus: what it shows is what happened."""
 
+import json
 import math
 import re
 import signal
@@ -22,10 +23,12 @@ from smolhog.ports import free_ports
 from tests.dataflows.running_flow import wait_until
 from tests.fixtures_clickhouse import ClickHouseServer
 from tests.fixtures_postgres import PostgresServer
+from tests.infra.compose import ROOT
 from tests.infra.monitoring import NAME, PROMETHEUS, RULES, alerts, queries, rules
 from tests.infra.programs import require, run
 from tests.infra.running_compose import PARTITIONS, Deployment, Prometheus, running_deployment
 
+FLOW = ROOT / "smolhog" / "flow_starter" / "starter.py"
 # Sent by the fixture, once.
 GOOD, REPEATED, BAD = 40, 5, 3
 
@@ -144,7 +147,7 @@ def watched(
 
 
 def cause_everything(watched: Watched) -> None:
-    """Send good, repeated and bad events, a request that is none, and questions good and bad."""
+    """Send good, repeated and bad events, a request that is none, and questions good and bad; run a flow of somebody's."""
     wait_until(lambda: watched.send([]).status_code == 200, "the gateway knowing the key")
     events = new_events(GOOD)
     bad = [{"event": "", "distinct_id": "somebody"}] * BAD
@@ -155,6 +158,8 @@ def cause_everything(watched: Watched) -> None:
     assert httpx.get(f"{watched.deployment.url('gateway')}/health/live", headers=many).status_code == 431
     wait_until(lambda: watched.ask("/analytics/stats").status_code == 200, "the query API knowing the key")
     assert watched.ask("/analytics/stats?nothing=1").status_code == 400
+    told = watched.deployment.smolhog("dataflow-0", "flow", "backfill", str(FLOW), "--json")
+    assert json.loads(told)["events"] == GOOD
 
 
 def test_what_prometheus_shows_is_what_happens(watched: Watched) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
+from smolhog.settings import Settings
 from tests.infra.compose import ROOT, services
 from tests.infra.monitoring import NAME, PROMETHEUS, RULES, alerts, known_series, rules
 from tests.infra.programs import require, run
@@ -69,3 +70,4 @@ def test_the_configuration_is_one_and_scrapes_what_compose_runs() -> None:
     assert {"gateway:8400", "query-api:8401"} <= targets
     assert {f"dataflow-{index}:{8410 + index}" for index in range(4)} <= targets
     assert {"rabbitmq:15692", "clickhouse:9363"} <= targets
+    assert f"flows:{Settings.model_fields['flow_metrics_port'].default}" in targets

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from smolhog.settings import Settings
-from smolhog.stack import databases, dataflows, resolve, servers, wanted_ports
+from smolhog.stack import databases, dataflows, flows, resolve, servers, wanted_ports
 
 
 def test_embedded_services_run_unless_a_url_replaces_them(tmp_path: Path) -> None:
@@ -51,3 +51,19 @@ def test_servers_are_told_the_data_folder_in_full(tmp_path: Path, name: str) -> 
     settings = resolve(Settings(data=Path("relative")), tmp_path / "relative")
     (child,) = (child for child in servers(settings) if child.name == name)
     assert child.env["SMOLHOG_DATA"] == str(tmp_path / "relative")
+
+
+def test_flows_run_in_processes_and_on_ports_of_their_own(tmp_path: Path) -> None:
+    """Behind everything else, in the order of their names; without any in the settings there is nothing."""
+    for name in ("b", "a"):
+        (tmp_path / "flows" / name).mkdir(parents=True)
+        (tmp_path / "flows" / name / f"{name}.py").touch()
+    settings = Settings(data=tmp_path, flows=str(tmp_path / "flows"), flow_metrics_port=9500)
+    children = flows(settings)
+    assert [child.name for child in children] == ["flow-a", "flow-b"]
+    assert children[1].argv[-1] == "9501"
+    assert all(child.niceness > dataflows(settings)[0].niceness for child in children)
+    assert [p.port for p in wanted_ports(settings) if "of flow " in p.service] == [9500, 9501]
+    chosen = resolve(settings.model_copy(update={"flow_metrics_port": 0}), tmp_path)
+    assert chosen.flow_metrics_port != 0
+    assert flows(Settings(data=tmp_path)) == []

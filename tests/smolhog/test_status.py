@@ -5,6 +5,7 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from smolhog.flow_states import FlowState
 from smolhog.sizes_text import bytes_text, duration_text
 from smolhog.status import Sizes, status_of
 from smolhog.status_samples import GATEWAY, QUERY_API, Sample
@@ -142,3 +143,23 @@ def test_without_a_stack_every_process_is_down(tmp_path: Path) -> None:
     assert shown.returncode == 1
     assert "does not answer" in shown.stdout
     assert "Traceback" not in shown.stdout + shown.stderr
+
+
+def test_flows_that_fail_or_are_late_are_alarms_of_their_own() -> None:
+    """Which, how often and why; one that should run and does not; one that is behind, but not while it backfills."""
+    flows = [
+        FlowState("broken", "fails", failures=7, failed_at="2026-01-01T12:00:00Z", reason="no such column"),
+        FlowState("gone", "stopped", is_configured=True),
+        FlowState("by_hand", "stopped"),
+        FlowState("late", "runs", behind=10, waits_seconds=61),
+        FlowState("filling", "runs", behind=10, waits_seconds=61, backfill_done=5, backfill_total=9),
+    ]
+    samples = [_gateway(START), _sample(QUERY_API, START, "")]
+    later = [_gateway(START + 1), _sample(QUERY_API, START + 1, "")]
+    status = status_of(samples, later, Sizes(), flows)
+    assert [alarm for alarm in status.alarms if "flow" in alarm] == [
+        "The flow broken fails (7 times, last at 2026-01-01T12:00:00Z; nothing else is affected): no such column",
+        "The flow gone is in SMOLHOG_FLOWS and does not run.",
+        "The flow late is 61 s behind, 10 messages.",
+    ]
+    assert status.flows == flows

@@ -87,12 +87,16 @@ def top_of_minutes(ledger: Ledger) -> Effect:
 
 
 def alerts(ledger: Ledger) -> Effect:
-    """Minutes above what was usual, and back below: once raised, once cleared."""
+    """Minutes above what was usual, and back below: once raised, once cleared.
+
+    Ten minutes of silence after the last purchase count as such: they clear what is raised.
+    """
     found: Effect = Counter()
     before: list[int] = []
     raised = False
-    for minute, users in totals(ledger).items():
-        number = users.total()
+    minutes = {minute: users.total() for minute, users in totals(ledger).items()}
+    last = max(minutes)
+    for minute, number in {**minutes, **{last + silent * MINUTE: 0 for silent in range(1, 11)}}.items():
         usual = sum(before[-5:]) / max(1, len(before[-5:]))
         if len(before) >= 3 and (number < usual if raised else number > usual):
             raised = not raised

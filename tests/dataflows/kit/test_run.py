@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import psycopg
 import pytest
 
@@ -15,6 +16,7 @@ from dataflows.kit.starts import find_starts
 from dataflows.kit.ticks import Ticks, tick
 from event_log.blocking import BlockingLog
 from event_log.opening import open_event_log
+from schemas.envelope import LogEvent, SubBatch, encode_sub_batch, join_sub_batches
 from sinks.errors import MigrationError
 from sinks.postgres.migrate import migrate_postgres
 from tests.dataflows.kit.flow_stack import FlowStack, flow_stack
@@ -89,6 +91,43 @@ def test_flows_follow_each_other_and_none_harms_another(
         wait_until(lambda: _count(stack, "second_ids") == 800, "the second flow's effect", stack.log_file)
         assert _count(stack, "first_ids") == 800
         assert [process.poll() for process in alive] == [None, None]
+
+
+TICKING = """
+from datetime import timedelta
+from dataflows.kit import Events, Flow, LogSource, PostgresTable, count, map_rows, total_windows, tumbling_windows, write
+
+flow = Flow("ticking", source=LogSource(), migrations="tables", epoch=timedelta(seconds=0.2))
+
+
+@flow.steps
+def steps(events: Events) -> None:
+    windows = tumbling_windows(
+        "w", events, length=timedelta(seconds=1), grace=timedelta(0), by={}, values={"n": count()}
+    )
+    rows = map_rows("rows", total_windows("all", windows, zeros=0), lambda window: {"event_id": str(window.values["n"])})
+    write("out", rows, PostgresTable("ticking_ids", mode="insert"))
+"""
+
+
+def test_a_total_waits_for_no_partition_in_which_nothing_happens(
+    postgres_database: str, clickhouse_server: ClickHouseServer, tmp_path: Path
+) -> None:
+    """An event in one partition is in a total seconds later, though none ever comes in the other."""
+    with (
+        clickhouse_server.database() as database,
+        flow_stack(postgres_database, f"{clickhouse_server.url}/{database}", tmp_path / "data") as stack,
+    ):
+        file = _write_flow(tmp_path, "ticking")
+        file.write_text(TICKING)
+        now = datetime.now(UTC)
+        event = LogEvent("0190a6e0-7c1d-7000-8000-000000000000", "a", "ann", now, None, msgspec.Raw(b"{}"))
+        batch = SubBatch(1, now, None, "test", None, None, None, [event])
+        with BlockingLog(lambda: open_event_log(stack.log_url, partitions=2)) as log:
+            log.append(0, join_sub_batches([encode_sub_batch(batch)]))
+        stack.start(file, {"TICK_SECONDS": "0.3"})
+        wait_until(lambda: _count(stack, "ticking_ids") == 1, "the total", stack.log_file)
+        assert stack.postgres("SELECT * FROM ticking_ids") == [{"event_id": "1"}]
 
 
 def test_a_flow_that_was_reset_starts_anew(

@@ -1,4 +1,8 @@
-"""Tells the events of a request apart and parses each by itself, so that one bad event costs only itself."""
+"""Tells the events of a request apart, so that one bad event costs only itself.
+
+Most requests are sound and read at once (:mod:`ingest_gateway.vendors.whole`); of the others each event is
+parsed by itself.
+"""
 
 import re
 from dataclasses import dataclass
@@ -7,6 +11,7 @@ from typing import Any
 from ingest_gateway.cut import cut_frame, cut_list
 from ingest_gateway.errors import FrameError
 from ingest_gateway.exact import read_json
+from ingest_gateway.vendors.whole import read_whole
 from schemas.properties import Rejection, check_text
 from schemas.reasons import RejectReason
 
@@ -25,9 +30,14 @@ _ESCAPE = re.compile(
 class Item:
     """One event of a request."""
 
-    text: str
-    """As it came; bytes that were not UTF-8 stand in it as ``surrogateescape`` leaves them."""
+    sent: bytes
+    """As it came."""
     value: dict[str, Any] | Rejection
+
+    @property
+    def text(self) -> str:
+        """The same as text; bytes that are not UTF-8 stand in it as ``surrogateescape`` leaves them."""
+        return self.sent.decode("utf-8", "surrogateescape")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +62,14 @@ def read_events(data: bytes, name: str, *, lines: bool = False) -> Reading:
     Raises:
         FrameError: nothing can be told from anything, or there are too many events.
     """
+    whole = read_whole(data, name)
+    if whole is not None and len(whole.events) <= BATCH_EVENTS:
+        return Reading(whole.head, list(map(Item, whole.texts, whole.events)), whole.is_batch)
+    return read_events_exactly(data, name, lines=lines)
+
+
+def read_events_exactly(data: bytes, name: str, *, lines: bool = False) -> Reading:
+    """Read a request event by event. As :func:`read_events`."""
     text = data.decode("utf-8", "surrogateescape").strip()
     if text.startswith("["):
         return Reading({}, [_item(part) for part in cut_list(text, BATCH_EVENTS)], is_batch=True)
@@ -65,7 +83,7 @@ def read_events(data: bytes, name: str, *, lines: bool = False) -> Reading:
     if isinstance(head, Rejection):
         raise FrameError(head.reason, f"the body cannot be read: {head.message}")
     if cut.events is None:
-        return Reading(head, [Item(text, head)], is_batch=False)
+        return Reading(head, [Item(_bytes_of(text), head)], is_batch=False)
     return Reading(head, [_item(part) for part in cut.events], is_batch=True)
 
 
@@ -87,4 +105,8 @@ def parse_object(text: str) -> dict[str, Any] | Rejection:
 
 
 def _item(text: str) -> Item:
-    return Item(text, parse_object(text))
+    return Item(_bytes_of(text), parse_object(text))
+
+
+def _bytes_of(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")

@@ -18,6 +18,8 @@ from schemas.reasons import RejectReason
 BATCH_EVENTS = 5_000
 """Most events of a request; the vendors allow up to 2,500."""
 
+_HALVES = re.compile(rb"\xed[\xa0-\xaf][\x80-\xbf]\xed[\xb0-\xbf][\x80-\xbf]|\xed[\xa0-\xbf][\x80-\xbf]")
+"""Halves of surrogate pairs, each written as if it were a character; no UTF-8 has these bytes."""
 _ESCAPE = re.compile(
     r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
     r"|(\\u(?:0000|[dD][89a-fA-F][0-9a-fA-F]{2}))"
@@ -62,6 +64,7 @@ def read_events(data: bytes, name: str, *, lines: bool = False) -> Reading:
     Raises:
         FrameError: nothing can be told from anything, or there are too many events.
     """
+    data = join_halves(data)
     whole = read_whole(data, name)
     if whole is not None and len(whole.events) <= BATCH_EVENTS:
         return Reading(whole.head, list(map(Item, whole.texts, whole.events)), whole.is_batch)
@@ -102,6 +105,17 @@ def parse_object(text: str) -> dict[str, Any] | Rejection:
     if isinstance(value, dict | Rejection):
         return value
     return Rejection(RejectReason.INVALID_FIELD, "an event must be a JSON object")
+
+
+def join_halves(data: bytes) -> bytes:
+    """Write as UTF-8 what an SDK encoded by itself, each half of an emoji as three bytes (CESU-8)."""
+    return _HALVES.sub(_joined, data) if b"\xed" in data else data
+
+
+def _joined(halves: re.Match[bytes]) -> bytes:
+    # A half without the other becomes U+FFFD, as one that is escaped does.
+    text = halves[0].decode("utf-8", "surrogatepass")
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
 
 
 def _item(text: str) -> Item:

@@ -95,6 +95,21 @@ def test_what_sdks_send_is_read_at_once() -> None:
         assert whole.head == body | {"batch": []}
 
 
+@pytest.mark.parametrize(
+    ("sent", "meant"),
+    [
+        (b"\xed\xa0\xbd\xed\xb0\x97", "🐗"),
+        (b"x\xed\xa0\xbdx", "x\ufffdx"),
+        (b"\xed\xb0\x97\xed\xa0\xbd", "\ufffd\ufffd"),
+        ("한국어 🐗".encode(), "한국어 🐗"),
+    ],
+)
+def test_halves_of_an_emoji_that_an_sdk_encoded_each_by_itself_are_joined(sent: bytes, meant: str) -> None:
+    """Mixpanel's SDK for browsers writes them so; one without the other is U+FFFD."""
+    (item,) = read_events(b'[{"text":"%b"}]' % sent, "batch").items
+    assert item.value == {"text": meant}
+
+
 _text = st.text(st.characters(), max_size=8) | st.sampled_from(
     ["x" * 200, "x" * 201, "\0", "\ud800", "\\u0000"]
 )

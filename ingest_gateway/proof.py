@@ -26,7 +26,7 @@ class Proof:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._properties = msgspec.json.Decoder(_properties_type(limits.nesting))
+        self._properties = msgspec.json.Decoder(list[properties_type(limits.nesting)])  # type: ignore[misc] # made at run time
         self._any = msgspec.json.Decoder()
 
     def holds(self, data: bytes, events: list[WireEvent], frame_fields: int, frame_times: int) -> bool:
@@ -66,7 +66,7 @@ class Proof:
 
         Each key is followed by ``":``, and so may be some strings, never the other way round.
         """
-        if _has_space_before_colon(data):
+        if has_space_before_colon(data):
             return False
         written = data.count(b'":')
         return written in keys or written == self._count_all_keys(data)
@@ -96,8 +96,8 @@ class Proof:
             return None
 
 
-def _properties_type(nesting: int) -> Any:
-    """Make the type of a list of properties that nest at most so deep.
+def properties_type(nesting: int) -> Any:
+    """Make the type of properties that nest at most so deep.
 
     Integers come out as floats, which is the check that a float holds them.
     """
@@ -105,7 +105,7 @@ def _properties_type(nesting: int) -> Any:
     value = scalar
     for _ in range(nesting - 1):
         value = scalar | list[value] | dict[str, value]  # type: ignore[valid-type] # made at run time
-    return list[dict[str, value]]  # type: ignore[valid-type] # made at run time
+    return dict[str, value]  # type: ignore[valid-type] # made at run time
 
 
 def _size(raw: Raw) -> int:
@@ -136,7 +136,8 @@ def _is_utf8(data: bytes) -> bool:
     return True
 
 
-def _has_space_before_colon(data: bytes) -> bool:
+def has_space_before_colon(data: bytes) -> bool:
+    """Whether white space may part a key from its colon anywhere."""
     # Most clients send no white space at all, and one byte is found much faster than two.
     if (b" " in data and b" :" in data) or b"\n" in data or b"\t" in data or b"\r" in data:
         return _SPACE_BEFORE_COLON.search(data) is not None

@@ -1,6 +1,5 @@
 """`smolhog version`, and the hidden commands that print pages of the documentation."""
 
-import json
 import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -10,6 +9,7 @@ import typer
 
 from smolhog.options import JsonOption
 from smolhog.reference import metrics_page, metrics_rows, settings_page, settings_rows
+from smolhog.terminal import print_json
 
 
 def smolhog_version() -> str:
@@ -20,8 +20,11 @@ def smolhog_version() -> str:
         return "unknown (run from a folder, not installed)"
 
 
-def version_command() -> None:
+def version_command(*, as_json: JsonOption = False) -> None:
     """Show the version."""
+    if as_json:
+        print_json({"smolhog": smolhog_version(), "python": platform.python_version()})
+        return
     sys.stdout.write(f"smolhog {smolhog_version()} (Python {platform.python_version()})\n")
 
 
@@ -34,7 +37,7 @@ def settings_command(
     if markdown:
         sys.stdout.write(settings_page())
     elif as_json:
-        sys.stdout.write(json.dumps([list(row) for row in settings_rows()], indent=2) + "\n")
+        print_json([list(row) for row in settings_rows()])
     else:
         for name, default, meaning in settings_rows():
             sys.stdout.write(f"{name} [{default}]\n    {meaning}\n")
@@ -49,7 +52,7 @@ def metrics_command(
     if markdown:
         sys.stdout.write(metrics_page())
     elif as_json:
-        sys.stdout.write(json.dumps([list(row) for row in metrics_rows()], indent=2) + "\n")
+        print_json([list(row) for row in metrics_rows()])
     else:
         for name, kind, labels, meaning in metrics_rows():
             sys.stdout.write(f"{name} [{kind}{': ' if labels else ''}{labels}]\n    {meaning}\n")

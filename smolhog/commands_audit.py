@@ -1,7 +1,5 @@
 """`smolhog audit`."""
 
-import json
-import sys
 from dataclasses import asdict
 from typing import Annotated
 
@@ -13,7 +11,7 @@ from projects.audit import read_audit
 from smolhog.options import DataOption, JsonOption
 from smolhog.settings_loading import load_settings
 from smolhog.stores import postgres_connection
-from smolhog.terminal import OUT
+from smolhog.terminal import OUT, print_json
 
 
 def audit_command(
@@ -30,7 +28,7 @@ def audit_command(
         entries = read_audit(connection, limit=limit, before=before)
     if as_json:
         rows = [asdict(entry) for entry in entries]
-        sys.stdout.write(json.dumps(rows, default=str, indent=2) + "\n")
+        print_json(rows)
         return
     if not entries:
         OUT.print("Nothing yet.")

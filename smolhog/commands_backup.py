@@ -5,15 +5,16 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 from rich.markup import escape
 
 from smolhog.errors import SmolHogError
-from smolhog.options import DataOption
+from smolhog.options import DataOption, JsonOption
 from smolhog.progress import progress_bar
 from smolhog.settings import Settings
 from smolhog.settings_loading import load_settings
 from smolhog.sizes_text import bytes_text
-from smolhog.terminal import ERR, OUT, NoticePrinter
+from smolhog.terminal import ERR, OUT, NoticePrinter, print_json
 
 _WAIT_SECONDS = 300.0
 _CHECK_SECONDS = 30.0
@@ -23,6 +24,7 @@ def backup_command(
     file: Annotated[Path, typer.Argument(help="The backup; replaced if it is there.", show_default=False)],
     *,
     data: DataOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Back up everything that is stored, as one snapshot, while events stream in.
 
@@ -42,6 +44,9 @@ def backup_command(
             )
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
+    if as_json:
+        print_json({"file": str(file), "bytes": size})
+        return
     OUT.print(f"Backed up to {escape(str(file))}: {bytes_text(size)}.")
 
 
@@ -49,6 +54,7 @@ def restore_command(
     file: Annotated[Path, typer.Argument(help="A backup.", show_default=False)],
     *,
     data: DataOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Make a new installation from a backup: both stores, with every number counted from the raw events.
 
@@ -60,17 +66,23 @@ def restore_command(
     settings = load_settings(data)
     if not file.is_file():
         raise SmolHogError(f"there is no file {file}")
-    asyncio.run(_restore(settings, file))
+    # What it says meanwhile is for people, and goes where it is not in the way of the answer.
+    console = ERR if as_json else OUT
+    events = asyncio.run(_restore(settings, file, console))
+    if as_json:
+        print_json({"file": str(file), "data": str(settings.data.absolute()), "events": events})
+        return
     OUT.print("Restored. `smolhog up` starts it.")
 
 
-async def _restore(settings: Settings, file: Path) -> None:
+async def _restore(settings: Settings, file: Path, console: Console) -> int:
+    """Return how many raw events there are."""
     from smolhog.backup import raw_span, restore_postgres  # noqa: PLC0415 - as above
     from smolhog.repair import recount_restored, verify  # noqa: PLC0415
     from smolhog.running import running_stack  # noqa: PLC0415
 
-    OUT.print(f"Restoring into {settings.data.absolute()}")
-    printer = NoticePrinter(OUT, verbose=False)
+    console.print(f"Restoring into {settings.data.absolute()}")
+    printer = NoticePrinter(console, verbose=False)
     async with running_stack(
         settings,
         printer,
@@ -79,9 +91,9 @@ async def _restore(settings: Settings, file: Path) -> None:
     ) as (_, resolved):
         span = await asyncio.to_thread(raw_span, resolved)
         if span.hours is None:
-            OUT.print("The backup has no events.")
-            return
-        OUT.print(f"{span.events:,} raw events are back. Counting them:")
+            console.print("The backup has no events.")
+            return 0
+        console.print(f"{span.events:,} raw events are back. Counting them:")
         with progress_bar("counting") as on_progress:
             await asyncio.to_thread(
                 recount_restored,
@@ -105,4 +117,5 @@ async def _restore(settings: Settings, file: Path) -> None:
                 f"{len(found.differences):,} numbers differ from the raw events",
                 "Start it with `smolhog up`, then run `smolhog verify`.",
             )
-        OUT.print(f"{found.raw_events:,} events checked, no difference.")
+        console.print(f"{found.raw_events:,} events checked, no difference.")
+        return found.raw_events

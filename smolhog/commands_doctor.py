@@ -1,9 +1,5 @@
 """`smolhog doctor`."""
 
-import json
-import sys
-from dataclasses import asdict
-
 import typer
 from rich.markup import escape
 
@@ -19,7 +15,7 @@ from smolhog.checks import (
 )
 from smolhog.options import DataOption, JsonOption
 from smolhog.settings_loading import load_settings
-from smolhog.terminal import OUT
+from smolhog.terminal import OUT, print_json
 
 _STYLES = {Status.OK: "green", Status.WARN: "yellow", Status.FAIL: "red"}
 
@@ -49,7 +45,7 @@ def doctor_command(*, data: DataOption = None, as_json: JsonOption = False) -> N
         *check_servers(settings),
     ]
     if as_json:
-        sys.stdout.write(json.dumps([asdict(check) for check in checks], indent=2) + "\n")
+        print_json(checks)
     else:
         for check in checks:
             _print(check)

@@ -1,10 +1,8 @@
 """`smolhog flow run`, `backfill`, `reset`, `list`: flows that people wrote, at work."""
 
 import asyncio
-import json
 import os
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,7 +16,7 @@ from smolhog.options import DataOption, JsonOption, VerboseOption
 from smolhog.settings import Settings
 from smolhog.settings_loading import load_settings
 from smolhog.sizes_text import duration_text
-from smolhog.terminal import ERR, OUT
+from smolhog.terminal import ERR, OUT, print_json
 
 if TYPE_CHECKING:
     from dataflows.kit.flow import Flow
@@ -96,7 +94,7 @@ def backfill_command(flow: FlowArgument, *, data: DataOption = None, as_json: Js
         ERR.print("Stopped. Run the same command again to go on where it stopped.")
         raise typer.Exit(_INTERRUPTED) from None
     if as_json:
-        sys.stdout.write(json.dumps(asdict(done), indent=2) + "\n")
+        print_json(done)
         return
     took = duration_text(done.seconds)
     OUT.print(f"Flow {found.name} has caught up: {done.events:,} events in {took}.")
@@ -112,6 +110,7 @@ def reset_command(
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     data: DataOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Forget how far a flow has come, so that it begins anew, as its source says.
 
@@ -133,6 +132,9 @@ def reset_command(
         reset_flow(declared, flow_options(settings))
     except FlowOwned as error:
         raise SmolHogError(str(error), "Stop it first.") from error
+    if as_json:
+        print_json({"flow": declared.name, "version": declared.version})
+        return
     OUT.print(f"Flow {declared.name} begins anew when it is run. What it wrote is still there.")
 
 
@@ -142,7 +144,7 @@ def list_command(*, data: DataOption = None, as_json: JsonOption = False) -> Non
 
     flows = list_flows(_settings(data))
     if as_json:
-        sys.stdout.write(json.dumps([asdict(flow) for flow in flows], indent=2) + "\n")
+        print_json(flows)
         return
     if not flows:
         OUT.print("No flows yet. `smolhog flow new NAME` writes one.")

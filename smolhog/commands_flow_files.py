@@ -1,7 +1,6 @@
 """`smolhog flow new`, `test`, `graph`: flows as files. None of these needs a service."""
 
 import importlib.util
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +14,7 @@ from smolhog.errors import ExtraMissing, SmolHogError
 from smolhog.flow_files import FLOWS_FOLDER, NAME, find_flow
 from smolhog.options import JsonOption
 from smolhog.settings_loading import load_settings
-from smolhog.terminal import OUT
+from smolhog.terminal import OUT, print_json
 
 
 def new_command(
@@ -26,6 +25,7 @@ def new_command(
     folder: Annotated[
         Path, typer.Option("--in", metavar="DIR", help="The folder that holds the folders of flows.")
     ] = FLOWS_FOLDER,
+    as_json: JsonOption = False,
 ) -> None:
     """Write a flow that works, with comments: its file, its table, its test.
 
@@ -40,7 +40,11 @@ def new_command(
     target = folder / name
     if target.exists():
         raise SmolHogError(f"{target} is there already; nothing was written", "Choose another name.")
-    for file in write_starter(name, target):
+    files = list(write_starter(name, target))
+    if as_json:
+        print_json({"flow": name, "files": files})
+        return
+    for file in files:
         OUT.print(f"wrote {escape(str(file))}")
     shown = escape(name if folder == FLOWS_FOLDER else str(target))
     OUT.print(
@@ -79,6 +83,6 @@ def graph_command(flow: FlowArgument, *, as_json: JsonOption = False) -> None:
             "outputs": {step: sink.describe() for step, sink in declared.outputs().items()},
             "mermaid": declared.mermaid(),
         }
-        sys.stdout.write(json.dumps(described, indent=2) + "\n")
+        print_json(described)
         return
     sys.stdout.write(declared.mermaid().rstrip() + "\n")

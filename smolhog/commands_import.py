@@ -23,7 +23,9 @@ from rich.text import Text
 from smolhog.import_errors import ImportStoppedError
 from smolhog.import_vendors import ImportFormat
 from smolhog.importer import ImportOptions, ImportProgress, ImportReport, import_file
+from smolhog.options import JsonOption
 from smolhog.settings_loading import load_settings
+from smolhog.terminal import print_json
 from smolhog.urls import gateway_url
 from smolhog_client import GatewayRefusedError, Unauthorized
 
@@ -83,6 +85,7 @@ def import_command(
     rejects: Annotated[
         bool, typer.Option("--rejects", help="Write all rejected rows to a file in the state folder.")
     ] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Import a file of events. Run again after a stop, it goes on; run twice, it adds nothing.
 
@@ -117,7 +120,10 @@ def import_command(
     except (ImportStoppedError, GatewayRefusedError, ValueError) as error:
         _fail(console, str(error))
     else:
-        _print_report(report, file, console)
+        if as_json:
+            print_json(report)
+        else:
+            _print_report(report, file, console)
         if report.rejected:
             raise typer.Exit(_SOME_REJECTED)
 

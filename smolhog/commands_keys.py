@@ -1,12 +1,10 @@
 """`smolhog projects …` and `smolhog keys …`."""
 
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import psycopg
 import typer
@@ -20,7 +18,7 @@ from smolhog.errors import SmolHogError
 from smolhog.options import DataOption, JsonOption
 from smolhog.settings_loading import load_settings
 from smolhog.stores import postgres_connection
-from smolhog.terminal import ERR, OUT
+from smolhog.terminal import ERR, OUT, print_json
 
 projects_app = typer.Typer(
     help="Make and list projects. A project keeps its events apart from all others.", no_args_is_help=True
@@ -37,12 +35,17 @@ ProjectArgument = Annotated[str, typer.Argument(help="Name or number of the proj
 def create_project(
     name: Annotated[str, typer.Argument(help="Name of the new project.", show_default=False)],
     data: DataOption = None,
+    *,
+    as_json: JsonOption = False,
 ) -> None:
     """Make a project."""
     if not name.strip() or len(name) > 100:
         raise SmolHogError("a project's name has 1 to 100 characters", "Choose another name.")
     with _database(data) as connection:
         project = registry.create_project(connection, name.strip())
+    if as_json:
+        print_json(project)
+        return
     OUT.print(f'Project "{escape(project.name)}" has number {project.project_id}.')
     OUT.print(f"Next: smolhog keys create {escape(project.name)} --kind write", style="dim")
 
@@ -53,7 +56,7 @@ def list_projects(*, data: DataOption = None, as_json: JsonOption = False) -> No
     with _database(data) as connection:
         projects = registry.list_projects(connection)
     if as_json:
-        _print_json(projects)
+        print_json(projects)
         return
     table = Table("number", "name", "made", "keeps events", "paused")
     for project in projects:
@@ -76,6 +79,7 @@ def set_retention(
     ] = None,
     forever: Annotated[bool, typer.Option("--forever", help="Keep everything.")] = False,
     data: DataOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Say how long a project keeps its events, by the day (UTC) of the event's time.
 
@@ -87,12 +91,16 @@ def set_retention(
     with _database(data) as connection:
         found = registry.find_project(connection, project)
         registry.set_retention(connection, found.project_id, days)
+        found = registry.find_project(connection, project)
+    if as_json:
+        print_json(found)
+        return
     keeps = "everything" if days is None else f"events for {days} days; older ones are deleted for good"
     OUT.print(f'Project "{escape(found.name)}" keeps {keeps}.')
 
 
 @projects_app.command("pause", epilog="Example: smolhog projects pause shop")
-def pause_project(project: ProjectArgument, data: DataOption = None) -> None:
+def pause_project(project: ProjectArgument, data: DataOption = None, *, as_json: JsonOption = False) -> None:
     """Take no events of a project until it is resumed. Its clients are told to keep theirs and come back.
 
     Within five seconds gateways answer 503 with Retry-After, and close its connections. Nothing that was
@@ -101,15 +109,23 @@ def pause_project(project: ProjectArgument, data: DataOption = None) -> None:
     with _database(data) as connection:
         found = registry.find_project(connection, project)
         registry.pause_project(connection, found.project_id, pause=True)
+        found = registry.find_project(connection, project)
+    if as_json:
+        print_json(found)
+        return
     OUT.print(f'Project "{escape(found.name)}" takes no events until `smolhog projects resume`.')
 
 
 @projects_app.command("resume", epilog="Example: smolhog projects resume shop")
-def resume_project(project: ProjectArgument, data: DataOption = None) -> None:
+def resume_project(project: ProjectArgument, data: DataOption = None, *, as_json: JsonOption = False) -> None:
     """Take events of a paused project again."""
     with _database(data) as connection:
         found = registry.find_project(connection, project)
         registry.pause_project(connection, found.project_id, pause=False)
+        found = registry.find_project(connection, project)
+    if as_json:
+        print_json(found)
+        return
     OUT.print(f'Project "{escape(found.name)}" takes events.')
 
 
@@ -130,6 +146,8 @@ def create_key(
         ),
     ] = None,
     data: DataOption = None,
+    *,
+    as_json: JsonOption = False,
 ) -> None:
     """Make a key and show it, this once.
 
@@ -138,6 +156,11 @@ def create_key(
     with _database(data) as connection:
         found = registry.find_project(connection, project)
         key = registry.create_key(connection, found.project_id, kind, name, origin or ())
+    if as_json:
+        print_json(
+            {"key": key.secret, "kind": kind.value, "project": found.name, "project_id": found.project_id}
+        )
+        return
     sys.stdout.write(f"{key.secret}\n")
     sys.stdout.flush()
     ERR.print(
@@ -152,7 +175,7 @@ def list_keys(*, data: DataOption = None, as_json: JsonOption = False) -> None:
     with _database(data) as connection:
         keys = registry.list_keys(connection)
     if as_json:
-        _print_json(keys)
+        print_json(keys)
         return
     table = Table("number", "project", "kind", "name", "ends with", "origins", "made", "revoked")
     for key in keys:
@@ -175,10 +198,16 @@ def revoke_key(
         int, typer.Argument(help="Number of the key, from `smolhog keys list`.", show_default=False)
     ],
     data: DataOption = None,
+    *,
+    as_json: JsonOption = False,
 ) -> None:
     """Revoke a key; within five seconds nothing accepts it any more."""
     with _database(data) as connection:
         registry.revoke_key(connection, key)
+        revoked = next(found for found in registry.list_keys(connection) if found.key_id == key)
+    if as_json:
+        print_json(revoked)
+        return
     OUT.print(f"Key {key} is revoked.")
 
 
@@ -189,7 +218,3 @@ def _database(data: Path | None) -> Iterator[psycopg.Connection]:
             yield connection
     except ProjectError as error:
         raise SmolHogError(f"{error}") from error
-
-
-def _print_json(rows: list[Any]) -> None:
-    sys.stdout.write(json.dumps([asdict(row) for row in rows], default=str, indent=2) + "\n")

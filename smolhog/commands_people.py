@@ -1,8 +1,5 @@
 """`smolhog people …`."""
 
-import json
-import sys
-from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -11,7 +8,7 @@ from rich.markup import escape
 from smolhog.options import DataOption, JsonOption
 from smolhog.progress import progress_bar
 from smolhog.settings_loading import load_settings
-from smolhog.terminal import ERR, OUT
+from smolhog.terminal import ERR, OUT, print_json
 
 people_app = typer.Typer(help="Delete a person everywhere.", no_args_is_help=True)
 
@@ -60,7 +57,7 @@ def delete_command(
         ERR.print("Stopped half way. Run the same command again to finish.")
         raise typer.Exit(130) from None
     if as_json:
-        sys.stdout.write(json.dumps(asdict(report)) + "\n")
+        print_json(report)
         return
     OUT.print(
         f"Deleted {report.events:,} events of {report.ids:,} ids, and {report.rejected:,} rejected events of "

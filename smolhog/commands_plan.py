@@ -1,7 +1,5 @@
 """`smolhog plan`."""
 
-import json
-import sys
 from dataclasses import asdict
 from typing import Annotated, Literal
 
@@ -14,7 +12,7 @@ from smolhog.options import JsonOption
 from smolhog.plan import BUSY, Plan, Wanted, plan
 from smolhog.settings import Settings
 from smolhog.sizes_text import bytes_text
-from smolhog.terminal import OUT
+from smolhog.terminal import OUT, print_json
 
 _HOURS = int(Settings.model_fields["log_retention_hours"].default)
 
@@ -54,7 +52,7 @@ def plan_command(
     found = plan(wanted, measured)
     if as_json:
         answer = {"wanted": asdict(wanted), "plan": asdict(found), "measured": _source(measured)}
-        sys.stdout.write(json.dumps(answer, indent=2) + "\n")
+        print_json(answer)
     else:
         _show(found, measured)
 

@@ -1,7 +1,6 @@
 """`smolhog rejected …`."""
 
 import asyncio
-import json
 import sys
 from base64 import b64encode
 from collections.abc import Iterator
@@ -23,7 +22,7 @@ from smolhog.options import DataOption, JsonOption
 from smolhog.settings import Settings
 from smolhog.settings_loading import load_settings
 from smolhog.stores import postgres_connection
-from smolhog.terminal import OUT
+from smolhog.terminal import OUT, print_json
 from smolhog.time_range import FROM_HELP, TO_HELP, ProjectOption, parse_instant
 
 rejected_app = typer.Typer(
@@ -64,7 +63,7 @@ def list_rejected(
         )
         found = read_rejected(connection, query)
     if as_json:
-        sys.stdout.write(json.dumps([_as_json(record) for record in found], indent=2) + "\n")
+        print_json([_as_json(record) for record in found])
         return
     table = Table(
         "number",
@@ -104,7 +103,7 @@ def show_rejected(
         )
     shown = _as_json(found[0])
     if as_json:
-        sys.stdout.write(json.dumps(shown, indent=2) + "\n")
+        print_json(shown)
         return
     payload = shown.pop("payload")
     for name, value in shown.items():
@@ -125,6 +124,7 @@ def replay_rejected(
     limit: Annotated[int, typer.Option(min=1, help="Most events tried.")] = 1_000_000,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would pass.")] = False,
     data: DataOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Judge rejected events again, and send those that pass now into the pipeline.
 
@@ -143,6 +143,9 @@ def replay_rejected(
             limit=limit,
         )
         report = asyncio.run(_replay(connection, settings, query, dry_run=dry_run))
+    if as_json:
+        print_json({"passed": report.passed, "refused": report.refused, "dry_run": dry_run})
+        return
     OUT.print(f"{report.passed:,} events {'would pass' if dry_run else 'sent again'}.")
     for refused, count in report.refused.most_common():
         OUT.print(f"{count:,} still refused: {refused}")

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from smolhog.options import DataOption, OpenOption, VerboseOption
+from smolhog.options import DataOption, JsonOption, OpenOption, VerboseOption
 from smolhog.settings_loading import load_settings
-from smolhog.terminal import OUT
+from smolhog.terminal import OUT, print_json
 
 
 def up_command(
@@ -55,11 +55,15 @@ def migrate_command(
     *,
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for stores that do not answer.")] = 30,
     data: DataOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Bring PostgreSQL and ClickHouse to this version's schema. Harmless when they are."""
     from smolhog.migration import migrate  # noqa: PLC0415 - as in up_command
 
     report = migrate(load_settings(data), patience_seconds=wait)
+    if as_json:
+        print_json(report)
+        return
     for store, names in (("PostgreSQL", report.postgres), ("ClickHouse", report.clickhouse)):
         OUT.print(f"{store}: " + (", ".join(names) if names else "up to date"))
 

@@ -1,9 +1,6 @@
 """`smolhog status`."""
 
-import json
-import sys
 import time
-from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -20,7 +17,7 @@ from smolhog.settings_loading import load_settings
 from smolhog.sizes_text import bytes_text, duration_text
 from smolhog.status import PartitionStatus, ProcessStatus, Sizes, StackStatus, status_of
 from smolhog.status_samples import Sample, addresses, take_samples
-from smolhog.terminal import OUT
+from smolhog.terminal import OUT, print_json
 
 _BETWEEN_SECONDS = 1.0
 _SIZES_EVERY_SECONDS = 15.0
@@ -46,7 +43,7 @@ def status_command(
     time.sleep(_BETWEEN_SECONDS)
     status = status_of(before, _samples(settings), _sizes(settings), _flows(settings))
     if as_json:
-        sys.stdout.write(json.dumps(asdict(status), indent=2) + "\n")
+        print_json(status)
     else:
         OUT.print(_screen(status))
     if status.alarms:

@@ -1,7 +1,5 @@
 """`smolhog verify` and `smolhog rebuild`."""
 
-import json
-import sys
 from typing import Annotated
 
 import typer
@@ -13,7 +11,7 @@ from smolhog.errors import SmolHogError
 from smolhog.options import DataOption, JsonOption
 from smolhog.progress import progress_bar
 from smolhog.settings_loading import load_settings
-from smolhog.terminal import ERR, OUT, print_error
+from smolhog.terminal import ERR, OUT, print_error, print_json
 from smolhog.time_range import FromOption, ProjectOption, ToOption, format_hour, parse_hours
 
 SHOWN = 50
@@ -63,7 +61,7 @@ def verify_command(
         print_error(error)
         raise typer.Exit(_NOT_CHECKED) from error
     if as_json:
-        sys.stdout.write(json.dumps(_as_json(found), indent=2) + "\n")
+        print_json(_as_json(found))
     else:
         _print_verification(found)
     if found.differences:
@@ -87,6 +85,7 @@ def rebuild_command(
         float, typer.Option(min=1, help="Seconds to wait for the dataflow to reach the start of the rebuild.")
     ] = 120,
     data: DataOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Count the rollups of a time anew from the raw events.
 
@@ -117,6 +116,9 @@ def rebuild_command(
     except KeyboardInterrupt:
         ERR.print("Stopped. Hours not yet done are as before; run the same command again to do them.")
         raise typer.Exit(_INTERRUPTED) from None
+    if as_json:
+        print_json(report)
+        return
     OUT.print(
         f"Counted {report.events:,} events of {report.hours:,} hours anew: {report.rows:,} rows in the rollups."
     )

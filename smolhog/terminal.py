@@ -1,8 +1,11 @@
 """How the command line talks to a person: notices of children, errors, and keys that are shown once."""
 
+import json
 import sys
 import webbrowser
 from contextlib import suppress
+from dataclasses import asdict, is_dataclass
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -25,6 +28,19 @@ _STYLES = {
 }
 # Without --verbose, a start needs no line of its own: "ready" follows, or a complaint.
 _QUIET = {NoticeKind.STARTING, NoticeKind.LINE}
+
+
+def print_json(value: Any) -> None:
+    """Print what a command found or did, for programs.
+
+    Args:
+        value: a dataclass, a list of them, or what JSON has; times and paths become text.
+    """
+    sys.stdout.write(json.dumps(value, default=_plain, indent=2) + "\n")
+
+
+def _plain(value: Any) -> Any:
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else str(value)
 
 
 class NoticePrinter:

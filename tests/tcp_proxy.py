@@ -6,6 +6,7 @@ event loop does not block the wire.
 
 import asyncio
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Awaitable, Callable
@@ -20,10 +21,12 @@ class TcpProxy:
     Args:
         port: of the real server.
         host: of the real server.
+        tls: speaks TLS to the clients, and none to the server.
     """
 
-    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
+    def __init__(self, port: int, host: str = "127.0.0.1", *, tls: ssl.SSLContext | None = None) -> None:
         self._target = (host, port)
+        self._tls = tls
         self._writers: set[asyncio.StreamWriter] = set()
         self._flows: set[asyncio.Task[None]] = set()
         self._refusing = threading.Event()
@@ -101,7 +104,7 @@ class TcpProxy:
         asyncio.run_coroutine_threadsafe(call(), self._loop).result(timeout=30)
 
     async def _serve(self) -> None:
-        self._server = await asyncio.start_server(self._accept, sock=self._listener)
+        self._server = await asyncio.start_server(self._accept, sock=self._listener, ssl=self._tls)
 
     async def _shut_down(self) -> None:
         self._server.close()
@@ -188,7 +191,8 @@ class TcpProxy:
                         return
                 writer.write(chunk)
                 await writer.drain()
-            writer.write_eof()
+            # TLS has no end of one direction.
+            (writer.write_eof if writer.can_write_eof() else writer.close)()
         except OSError:
             # One side is gone: the other hears of it as it would without a proxy.
             _reset(writer)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby, islice
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import NAMESPACE_URL, uuid5
 
 import msgspec
 from msgspec import Raw
@@ -16,6 +16,7 @@ from ingest_gateway.batch import DecodedBatch, verdict_of
 from ingest_gateway.exact import refuse
 from ingest_gateway.vendors.opened import Native, Opened
 from ingest_gateway.vendors.reading import Item
+from ingest_gateway.vendors.sound import encode_sound, has_sound_fields
 from schemas.envelope import LogEvent, RejectedEvent
 from schemas.event import Event, rejection_of
 from schemas.limits import Limits
@@ -82,36 +83,45 @@ def judge_native(
     native: Native, source: str, project_id: int, limits: Limits, new_id: Callable[[], str]
 ) -> LogEvent | Rejection:
     """Judge one translated event by the rules for native ones."""
-    fields = {"event": native.event, "distinct_id": native.distinct_id, "session_id": native.session_id}
-    if native.timestamp is not None:
-        fields["timestamp"] = native.timestamp.isoformat()
-    try:
-        event = Event.model_validate({name: value for name, value in fields.items() if value is not None})
-    except ValidationError as error:
-        return rejection_of(error)
-    found = check_properties(native.properties, limits)
-    if found is not None:
-        return found
-    properties = _encode(native)
+    event = native if has_sound_fields(native) else _checked(native)
+    if isinstance(event, Rejection):
+        return event
+    properties = encode_sound(native.properties, limits)
+    if properties is None:
+        found = check_properties(native.properties, limits)
+        if found is not None:
+            return found
+        properties = _encode(native)
     if len(properties) > limits.event_bytes:
         return Rejection(
             RejectReason.EVENT_TOO_LARGE,
             f"properties take {len(properties)} bytes; at most {limits.event_bytes} are allowed",
         )
     return LogEvent(
-        event_id=new_id() if native.event_id is None else event_id_of(source, project_id, native.event_id),
-        event=event.event,
-        distinct_id=event.distinct_id,
-        timestamp=event.timestamp,
-        session_id=event.session_id,
-        properties=Raw(properties),
+        new_id() if native.event_id is None else event_id_of(source, project_id, native.event_id),
+        event.event,
+        event.distinct_id,
+        event.timestamp,
+        event.session_id,
+        Raw(properties),
     )
+
+
+def _checked(native: Native) -> Event | Rejection:
+    """Check name, ids and time one by one."""
+    fields = {"event": native.event, "distinct_id": native.distinct_id, "session_id": native.session_id}
+    if native.timestamp is not None:
+        fields["timestamp"] = native.timestamp.isoformat()
+    try:
+        return Event.model_validate({name: value for name, value in fields.items() if value is not None})
+    except ValidationError as error:
+        return rejection_of(error)
 
 
 def event_id_of(source: str, project_id: int, event_id: str) -> str:
     """Return the UUID by which retries of an event are recognised: the same for the same id."""
     if _UUID.fullmatch(event_id) is not None:
-        return str(UUID(event_id))
+        return event_id.lower()
     return str(uuid5(_IDS, f"{source}/{project_id}/{event_id}"))
 
 

@@ -160,11 +160,11 @@ def to_native(value: dict[str, Any], text: str, repeat: int) -> Native | Rejecti
 
 def _repeats(items: list[Item]) -> list[int]:
     """Count for each event how often the same text stood before it in the request."""
-    seen: Counter[str] = Counter()
+    seen: Counter[bytes] = Counter()
     found = []
     for item in items:
-        found.append(seen[item.text])
-        seen[item.text] += 1
+        found.append(seen[item.sent])
+        seen[item.sent] += 1
     return found
 
 

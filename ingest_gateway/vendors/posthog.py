@@ -21,7 +21,7 @@ from ingest_gateway.vendors.opened import (
     secrets_of,
     session_text,
 )
-from ingest_gateway.vendors.reading import Item, Reading, read_events
+from ingest_gateway.vendors.reading import Reading, read_events
 from ingest_gateway.vendors.times import parse_instant, parse_number_text
 from schemas.properties import Rejection
 from schemas.reasons import RejectReason
@@ -64,17 +64,13 @@ def opened_posthog(reading: Reading, fields: dict[str, str], request: VendorRequ
 
 def tokens_of(reading: Reading) -> frozenset[str]:
     """Collect the tokens that a request names, in its envelope and in its events."""
-    found = secrets_of(*(reading.head.get(name) for name in ("api_key", "token", "$token")))
-    return found.union(*map(_tokens_of_event, reading.items))
-
-
-def _tokens_of_event(item: Item) -> frozenset[str]:
-    if isinstance(item.value, Rejection):
-        return frozenset()
-    properties = object_of(item.value.get("properties"))
-    return secrets_of(
-        *(item.value.get(name) for name in ("token", "$token", "api_key")), properties.get("token")
-    )
+    found = [reading.head.get(name) for name in ("api_key", "token", "$token")]
+    for item in reading.items:
+        event = item.value
+        if not isinstance(event, Rejection):
+            properties = object_of(event.get("properties"))
+            found += (event.get("token"), event.get("$token"), event.get("api_key"), properties.get("token"))
+    return secrets_of(*found)
 
 
 def answer_posthog(stored: Stored, *, is_beacon: bool) -> VendorAnswer:

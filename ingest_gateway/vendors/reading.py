@@ -1,4 +1,8 @@
-"""Tells the events of a request apart and parses each by itself, so that one bad event costs only itself."""
+"""Tells the events of a request apart, so that one bad event costs only itself.
+
+Most requests are sound and read at once (:mod:`ingest_gateway.vendors.whole`); of the others each event is
+parsed by itself.
+"""
 
 import re
 from dataclasses import dataclass
@@ -7,12 +11,15 @@ from typing import Any
 from ingest_gateway.cut import cut_frame, cut_list
 from ingest_gateway.errors import FrameError
 from ingest_gateway.exact import read_json
+from ingest_gateway.vendors.whole import read_whole
 from schemas.properties import Rejection, check_text
 from schemas.reasons import RejectReason
 
 BATCH_EVENTS = 5_000
 """Most events of a request; the vendors allow up to 2,500."""
 
+_HALVES = re.compile(rb"\xed[\xa0-\xaf][\x80-\xbf]\xed[\xb0-\xbf][\x80-\xbf]|\xed[\xa0-\xbf][\x80-\xbf]")
+"""Halves of surrogate pairs, each written as if it were a character; no UTF-8 has these bytes."""
 _ESCAPE = re.compile(
     r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
     r"|(\\u(?:0000|[dD][89a-fA-F][0-9a-fA-F]{2}))"
@@ -25,9 +32,14 @@ _ESCAPE = re.compile(
 class Item:
     """One event of a request."""
 
-    text: str
-    """As it came; bytes that were not UTF-8 stand in it as ``surrogateescape`` leaves them."""
+    sent: bytes
+    """As it came."""
     value: dict[str, Any] | Rejection
+
+    @property
+    def text(self) -> str:
+        """The same as text; bytes that are not UTF-8 stand in it as ``surrogateescape`` leaves them."""
+        return self.sent.decode("utf-8", "surrogateescape")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +64,15 @@ def read_events(data: bytes, name: str, *, lines: bool = False) -> Reading:
     Raises:
         FrameError: nothing can be told from anything, or there are too many events.
     """
+    data = join_halves(data)
+    whole = read_whole(data, name)
+    if whole is not None and len(whole.events) <= BATCH_EVENTS:
+        return Reading(whole.head, list(map(Item, whole.texts, whole.events)), whole.is_batch)
+    return read_events_exactly(data, name, lines=lines)
+
+
+def read_events_exactly(data: bytes, name: str, *, lines: bool = False) -> Reading:
+    """Read a request event by event. As :func:`read_events`."""
     text = data.decode("utf-8", "surrogateescape").strip()
     if text.startswith("["):
         return Reading({}, [_item(part) for part in cut_list(text, BATCH_EVENTS)], is_batch=True)
@@ -65,7 +86,7 @@ def read_events(data: bytes, name: str, *, lines: bool = False) -> Reading:
     if isinstance(head, Rejection):
         raise FrameError(head.reason, f"the body cannot be read: {head.message}")
     if cut.events is None:
-        return Reading(head, [Item(text, head)], is_batch=False)
+        return Reading(head, [Item(_bytes_of(text), head)], is_batch=False)
     return Reading(head, [_item(part) for part in cut.events], is_batch=True)
 
 
@@ -86,5 +107,20 @@ def parse_object(text: str) -> dict[str, Any] | Rejection:
     return Rejection(RejectReason.INVALID_FIELD, "an event must be a JSON object")
 
 
+def join_halves(data: bytes) -> bytes:
+    """Write as UTF-8 what an SDK encoded by itself, each half of an emoji as three bytes (CESU-8)."""
+    return _HALVES.sub(_joined, data) if b"\xed" in data else data
+
+
+def _joined(halves: re.Match[bytes]) -> bytes:
+    # A half without the other becomes U+FFFD, as one that is escaped does.
+    text = halves[0].decode("utf-8", "surrogatepass")
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
+
+
 def _item(text: str) -> Item:
-    return Item(text, parse_object(text))
+    return Item(_bytes_of(text), parse_object(text))
+
+
+def _bytes_of(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")

@@ -28,10 +28,19 @@ def parse_instant(value: Any) -> datetime | None:
     if not isinstance(value, str):
         return None
     text = value.strip()
+    return _convert(text) or _convert(_with_zone(text))
+
+
+def _with_zone(text: str) -> str:
+    """Write a time without a zone, or one whose zone has no colon, as RFC 3339 does."""
     if (match := _WITHOUT_ZONE.fullmatch(text)) is not None:
-        text = f"{match[1]}T{match[2] or '00:00'}{match[3] or ':00'}Z"
-    elif (match := _ZONE_WITHOUT_COLON.fullmatch(text)) is not None:
-        text = f"{match[1]}:{match[2]}"
+        return f"{match[1]}T{match[2] or '00:00'}{match[3] or ':00'}Z"
+    if (match := _ZONE_WITHOUT_COLON.fullmatch(text)) is not None:
+        return f"{match[1]}:{match[2]}"
+    return text
+
+
+def _convert(text: str) -> datetime | None:
     try:
         instant: datetime = msgspec.convert(text, Instant)
         return instant.astimezone(UTC)

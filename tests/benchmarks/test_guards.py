@@ -13,6 +13,7 @@ import sys
 import time
 import tracemalloc
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,10 +25,13 @@ from benchmarks.stages.windows import compare_windows, decoded_events
 from benchmarks.traffic import batch_frames
 from event_log.port import Message
 from ingest_gateway.native import NativeDecoder
+from ingest_gateway.vendors import judging, posthog, reading
+from ingest_gateway.vendors.opened import VendorRequest
 from schemas.limits import Limits
 
 _EVENTS = 4_000
 _BATCH = 100
+_KEY = "sh_w_" + "a" * 40
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +49,33 @@ def messages() -> dict[int, list[Message]]:
 def _decode_all(frames: list[bytes]) -> list[Any]:
     decoder = NativeDecoder(Limits(), lambda: "no event comes without an id")
     return [decoder.decode_frame(frame) for frame in frames]
+
+
+def _posthog_body(frame: bytes) -> bytes:
+    """Write a frame's events as PostHog's SDKs do."""
+    sent = json.loads(frame)
+    events = [
+        {name if name != "event_id" else "uuid": value for name, value in event.items()}
+        for event in sent["events"]
+    ]
+    for event in events:
+        event["properties"] |= {
+            "$lib": "posthog-python",
+            "$lib_version": "7.0.0",
+            "$groups": {"company": "acme"},
+        }
+    return json.dumps({"api_key": _KEY, "batch": events, "sent_at": sent.get("sent_at")}).encode()
+
+
+def _take_all(bodies: list[bytes]) -> list[Any]:
+    now = datetime.now(UTC)
+    taken: list[Any] = []
+    for body in bodies:
+        request = VendorRequest("/batch", {}, {}, body, now, len(body), lambda key: key == _KEY)
+        opened = posthog.open_posthog(request)
+        taken.append(judging.judge_request(opened, 1, Limits(), lambda: "no event comes without an id", _KEY))
+        assert sum(len(part.batch.events) for part in taken[-1]) == _BATCH
+    return taken
 
 
 def _process_all(messages: dict[int, list[Message]], folder: Path) -> Callable[[], list[Any]]:
@@ -113,6 +144,21 @@ def test_the_gateway_calls_few_functions_for_an_event(frames: list[bytes]) -> No
 def test_the_gateway_makes_few_objects_for_an_event(frames: list[bytes]) -> None:
     """A decoded event is its struct and its fields, and nothing that is kept beside them."""
     assert _objects(partial(_decode_all, frames)) / _EVENTS < 10
+
+
+def test_the_gateway_calls_few_functions_for_an_event_of_another_vendors_sdk(
+    frames: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So few for PostHog's, and at most a third of those that events take which are read one by one."""
+    bodies = [_posthog_body(frame) for frame in frames]
+    take = partial(_take_all, bodies)
+    take()  # fills caches
+    calls = _calls(take) / _EVENTS
+    assert calls < 95
+    monkeypatch.setattr(reading, "read_whole", lambda *_: None)
+    monkeypatch.setattr(judging, "encode_sound", lambda *_: None)
+    monkeypatch.setattr(judging, "has_sound_fields", lambda *_: False)
+    assert calls < _calls(take) / _EVENTS / 3
 
 
 def test_the_dataflow_calls_few_functions_for_an_event(

@@ -54,8 +54,14 @@ def served_pages() -> Iterator[str]:
 
 
 @asynccontextmanager
-async def open_page(name: str, gateway: str) -> AsyncIterator[Page]:
-    """Open a page in a browser of its own; its SDK has loaded, and knows the gateway's address and key."""
+async def open_page(name: str, gateway: str, **options: Any) -> AsyncIterator[Page]:
+    """Open a page in a browser of its own; its SDK has loaded, and knows the gateway's address and key.
+
+    Args:
+        name: of the page.
+        gateway: its address.
+        options: of the SDK, beside the page's own.
+    """
     with served_pages() as pages:
         async with async_playwright() as playwright:
             browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=_FLAGS)
@@ -63,7 +69,8 @@ async def open_page(name: str, gateway: str) -> AsyncIterator[Page]:
             said: list[str] = []
             page.on("console", lambda message: said.append(message.text))
             page.on("pageerror", lambda error: said.append(str(error)))
-            await page.add_init_script(f"window.gateway = {json.dumps({'url': gateway, 'key': KEY})}")
+            known = {"url": gateway, "key": KEY, "options": options}
+            await page.add_init_script(f"window.gateway = {json.dumps(known)}")
             try:
                 await page.goto(f"{pages}/{name}")
                 await page.wait_for_selector("body[data-loaded]", state="attached", timeout=20_000)

@@ -151,13 +151,14 @@ async def stored_once(folder: Path) -> list[StoredEvent]:
     return _events_of(await stored_in(folder))
 
 
-async def until_stored(gateway: VendorGateway, *names: str) -> None:
-    """Wait until events of these names are in the log."""
+async def until_stored(gateway: VendorGateway, *names: str, copies: int = 1) -> None:
+    """Wait until events of these names are in the log, so often."""
     missing = set(names)
     async with asyncio.timeout(30):
         while missing:
             await asyncio.sleep(0.05)
-            missing -= {event.event for event in _events_of(await read_back(gateway.log))}
+            stored = _events_of(await read_back(gateway.log))
+            missing -= {event.event for event in stored if event.copies >= copies}
 
 
 def _events_of(batches: Iterable[SubBatch]) -> list[StoredEvent]:

@@ -1,14 +1,12 @@
 """PostHog's, Segment's and Mixpanel's official SDKs for Node, pointed at a gateway and otherwise unchanged."""
 
-import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from tests.tcp_proxy import TcpProxy
-from tests.vendors.running import by_name, node, one, stored_once, vendor_gateway
+from tests.vendors.running import StoredEvent, by_name, node, one, stored_once, vendor_gateway
 
 WHEN = datetime(2026, 1, 31, 12, 0, 0, 250_000, tzinfo=UTC)
 NEAR = timedelta(seconds=30)
@@ -32,7 +30,11 @@ async def test_posthog(
         )
         assert gateway.log.faults_left == 0
     assert told == {"lost": [], "flags": {}}
-    events = await stored_once(tmp_path)
+    check_posthog(await stored_once(tmp_path), "http.posthog_v1" if mode == "v1" else "http.posthog")
+
+
+def check_posthog(events: list[StoredEvent], source: str = "http.posthog") -> None:
+    """See that the story's events are there once, with the right fields."""
     assert len(events) == 15
     bought = by_name(events, "bought")
     assert sorted(event.properties["n"] for event in bought) == list(range(12))
@@ -41,7 +43,7 @@ async def test_posthog(
     assert {event.properties["$groups"]["company"] for event in bought} == {"acme"}
     assert all(abs(event.timestamp - WHEN) < NEAR for event in bought)
     assert {event.properties["$lib"] for event in events} == {"posthog-node"}
-    assert {event.source for event in events} == {"http.posthog_v1" if mode == "v1" else "http.posthog"}
+    assert {event.source for event in events} == {source}
     identify = one(events, "$identify")
     assert (identify.distinct_id, identify.properties["$anon_distinct_id"]) == ("ada", "anonymous-1")
     assert identify.properties["$set"] == {"plan": "pro"}
@@ -60,7 +62,11 @@ async def test_segment(tmp_path: Path, faults: tuple[str, ...]) -> None:
     """All six calls arrive under our names; what was answered 503 is sent again and stored once."""
     async with vendor_gateway(tmp_path, *faults) as gateway:
         assert await node("segment_node.mjs", gateway.url) == {"lost": []}
-    events = await stored_once(tmp_path)
+    check_segment(await stored_once(tmp_path))
+
+
+def check_segment(events: list[StoredEvent]) -> None:
+    """See that the story's events are there once, with the right fields."""
     assert len(events) == 17
     bought = by_name(events, "bought")
     assert sorted(event.properties["n"] for event in bought) == list(range(12))
@@ -114,21 +120,3 @@ async def test_mixpanel(tmp_path: Path, verbose: str) -> None:
         "acme",
         {"seats": 5},
     )
-
-
-@pytest.mark.parametrize(("script", "count"), [("posthog_node.mjs", 15), ("segment_node.mjs", 17)])
-async def test_a_cut_and_a_timeout_after_the_commit(tmp_path: Path, script: str, count: int) -> None:
-    """The SDK hears of neither: not of what a cut hid, nor of what it did not wait for. Each event counts once."""
-    async with vendor_gateway(tmp_path, "hang") as gateway:
-        with TcpProxy(gateway.port) as proxy:
-            proxy.cut_after_bytes(0, answers_only=True)
-            address = f"http://127.0.0.1:{proxy.port}"
-            telling = asyncio.create_task(node(script, address, SMOLHOG_PATIENCE_MS="3000"))
-            await asyncio.to_thread(proxy.wait_until_cut)
-            proxy.restore()
-            assert (await telling)["lost"] == []
-        gateway.log.let_go()
-    events = await stored_once(tmp_path)
-    assert len(events) == count
-    assert sorted(event.properties["n"] for event in by_name(events, "bought")) == list(range(12))
-    assert max(event.copies for event in events) >= 2

@@ -11,8 +11,7 @@ import pytest
 from posthog import Posthog
 from segment.analytics.client import Client as Segment  # type: ignore[import-untyped]
 
-from tests.tcp_proxy import TcpProxy
-from tests.vendors.running import KEY, by_name, one, stored_once, vendor_gateway
+from tests.vendors.running import KEY, StoredEvent, by_name, one, stored_once, vendor_gateway
 
 WHEN = datetime(2026, 1, 31, 12, 0, 0, 250_000, tzinfo=UTC)
 NEAR = timedelta(seconds=30)
@@ -62,7 +61,12 @@ async def test_posthog(tmp_path: Path, options: dict[str, Any], faults: tuple[st
     async with vendor_gateway(tmp_path, *faults) as gateway:
         assert await asyncio.to_thread(posthog_story, gateway.url, **options) == []
         assert gateway.log.faults_left == 0
-    events = await stored_once(tmp_path)
+    v1 = options.get("capture_mode") == "v1"
+    check_posthog(await stored_once(tmp_path), "http.posthog_v1" if v1 else "http.posthog")
+
+
+def check_posthog(events: list[StoredEvent], source: str = "http.posthog") -> None:
+    """See that the story's events are there once, with the right fields."""
     assert len(events) == 16
     bought = by_name(events, "bought")
     assert sorted(event.properties["n"] for event in bought) == list(range(12))
@@ -71,8 +75,7 @@ async def test_posthog(tmp_path: Path, options: dict[str, Any], faults: tuple[st
     assert {event.properties["$groups"]["company"] for event in bought} == {"acme"}
     assert all(abs(event.timestamp - WHEN) < NEAR for event in bought)
     assert {event.properties["$lib"] for event in events} == {"posthog-python"}
-    v1 = options.get("capture_mode") == "v1"
-    assert {event.source for event in events} == {"http.posthog_v1" if v1 else "http.posthog"}
+    assert {event.source for event in events} == {source}
     assert all(KEY not in str(event.properties) for event in events)
     assert one(events, "$set").properties["$set"] == {"plan": "pro"}
     assert [event.properties["$set_once"] for event in events if "$set_once" in event.properties] == [
@@ -118,7 +121,11 @@ async def test_segment(tmp_path: Path, options: dict[str, Any], faults: tuple[st
     """All six calls arrive under our names; what was answered 503 is sent again and stored once."""
     async with vendor_gateway(tmp_path, *faults) as gateway:
         assert await asyncio.to_thread(segment_story, gateway.url, **options) == []
-    events = await stored_once(tmp_path)
+    check_segment(await stored_once(tmp_path))
+
+
+def check_segment(events: list[StoredEvent]) -> None:
+    """See that the story's events are there once, with the right fields."""
     assert len(events) == 17
     bought = by_name(events, "bought")
     assert sorted(event.properties["n"] for event in bought) == list(range(12))
@@ -144,7 +151,9 @@ async def test_segment(tmp_path: Path, options: dict[str, Any], faults: tuple[st
     assert one(events, "$screen").properties["$screen_name"] == "Basket"
 
 
-def mixpanel_client(url: str, consumer: Callable[..., object] = mixpanel.Consumer) -> mixpanel.Mixpanel:
+def mixpanel_client(
+    url: str, consumer: Callable[..., object] = mixpanel.Consumer, timeout: float = 5
+) -> mixpanel.Mixpanel:
     """Make a client whose addresses are the gateway's."""
     addresses = {
         f"{name}_url": f"{url}/{path}"
@@ -155,7 +164,7 @@ def mixpanel_client(url: str, consumer: Callable[..., object] = mixpanel.Consume
             ("groups", "groups"),
         )
     }
-    return mixpanel.Mixpanel(KEY, consumer=consumer(request_timeout=5, **addresses))
+    return mixpanel.Mixpanel(KEY, consumer=consumer(request_timeout=timeout, **addresses))
 
 
 def mixpanel_story(client: mixpanel.Mixpanel) -> None:
@@ -179,29 +188,15 @@ def mixpanel_story(client: mixpanel.Mixpanel) -> None:
         )
 
 
-@pytest.mark.parametrize("buffered", [False, True], ids=["one by one", "buffered"])
-async def test_mixpanel(tmp_path: Path, *, buffered: bool) -> None:
-    """track, import, alias, merge, people and groups arrive under our names.
+async def test_mixpanel(tmp_path: Path) -> None:
+    """track, import, alias, merge, people and groups arrive under our names."""
+    async with vendor_gateway(tmp_path) as gateway:
+        await asyncio.to_thread(mixpanel_story, mixpanel_client(gateway.url))
+    check_mixpanel(await stored_once(tmp_path))
 
-    Over plain HTTP this SDK retries nothing by itself; what its buffer could not send, the next flush sends.
-    """
 
-    def buffered_story(url: str) -> None:
-        consumer = mixpanel.BufferedConsumer
-        client = mixpanel_client(url, consumer)
-        mixpanel_story(client)
-        for _ in range(3):
-            with pytest.raises(mixpanel.MixpanelException):
-                client._consumer.flush()
-        client._consumer.flush()
-
-    faults = ("refuse", "forget", "refuse") if buffered else ()
-    async with vendor_gateway(tmp_path, *faults) as gateway:
-        if buffered:
-            await asyncio.to_thread(buffered_story, gateway.url)
-        else:
-            await asyncio.to_thread(mixpanel_story, mixpanel_client(gateway.url))
-    events = await stored_once(tmp_path)
+def check_mixpanel(events: list[StoredEvent]) -> None:
+    """See that the story's events are there once, with the right fields."""
     assert len(events) == 20
     bought = by_name(events, "bought")
     assert sorted(event.properties["n"] for event in bought) == list(range(12))
@@ -230,32 +225,3 @@ async def test_mixpanel(tmp_path: Path, *, buffered: bool) -> None:
         "acme",
         {"seats": 5},
     )
-
-
-@pytest.mark.parametrize("vendor", ["posthog", "segment"])
-async def test_a_cut_after_the_commit(tmp_path: Path, vendor: str) -> None:
-    """The connection goes when the events are stored and before the SDK hears of it: they count once."""
-    story = {"posthog": posthog_story, "segment": segment_story}[vendor]
-    async with vendor_gateway(tmp_path) as gateway:
-        with TcpProxy(gateway.port) as proxy:
-            proxy.cut_after_bytes(0, answers_only=True)
-            telling = asyncio.create_task(asyncio.to_thread(story, f"http://127.0.0.1:{proxy.port}"))
-            await asyncio.to_thread(proxy.wait_until_cut)
-            proxy.restore()
-            assert await telling == []
-    events = await stored_once(tmp_path)
-    assert len(events) == {"posthog": 16, "segment": 17}[vendor]
-    assert sorted(event.properties["n"] for event in by_name(events, "bought")) == list(range(12))
-    assert max(event.copies for event in events) == 2
-
-
-@pytest.mark.parametrize("vendor", ["posthog", "segment"])
-async def test_a_timeout_after_the_commit(tmp_path: Path, vendor: str) -> None:
-    """The SDK gives up waiting for an answer and sends again what is stored already: it counts once."""
-    story = {"posthog": posthog_story, "segment": segment_story}[vendor]
-    async with vendor_gateway(tmp_path, "hang") as gateway:
-        assert await asyncio.to_thread(story, gateway.url, timeout=3) == []
-        gateway.log.let_go()
-    events = await stored_once(tmp_path)
-    assert len(events) == {"posthog": 16, "segment": 17}[vendor]
-    assert max(event.copies for event in events) == 2

@@ -35,6 +35,7 @@ def walkthrough() -> Iterator[Walkthrough]:
             following.close()
 
 
+@pytest.mark.timeout(600)
 def test_the_tutorial_works_word_by_word(walkthrough: Walkthrough) -> None:
     """From an empty file to a chart, live, changed, and for good."""
     blocks = blocks_of(PAGE)

@@ -107,6 +107,7 @@ def ran() -> Iterator[Ran]:
             yield Ran(stack, history, alerts, carts)
 
 
+@pytest.mark.timeout(600)
 def test_all_examples_run_on_a_stack_and_their_queries_have_answers(ran: Ran) -> None:
     """Each does what its page says, beside all others."""
     revenue_is_there_by_minute_and_currency(ran)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from query_api.questions.bindings import Bindings
 
-FIELDS = {"$event": "event", "$distinct_id": "distinct_id", "$session_id": "session_id", "$source": "source"}
+EVENT_NAME = "$event"
+"""What questions call the name of an event."""
+FIELDS = {EVENT_NAME: "event", "$distinct_id": "distinct_id", "$session_id": "session_id", "$source": "source"}
 """What an event has besides properties, by the name that questions use."""
 
 _NUMERIC_TEXT = r"'^[-+]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][-+]?[0-9]+)?$'"

@@ -69,7 +69,7 @@ OPPOSITES = {
 """The negative operators, and what each of them denies."""
 
 SESSION_PROPERTIES = ("duration", "events", "entry", "exit")
-_COHORT = {Operator.IN_COHORT, Operator.NOT_IN_COHORT}
+COHORT_OPERATORS = frozenset({Operator.IN_COHORT, Operator.NOT_IN_COHORT})
 _PRESENCE = {Operator.IS_SET, Operator.IS_NOT_SET}
 _EQUALITY = {Operator.EQUALS, Operator.NOT_EQUALS}
 _TEXTS = {Operator.CONTAINS, Operator.NOT_CONTAINS}
@@ -127,7 +127,7 @@ class Condition(BaseModel):
     @classmethod
     def _is_known(cls, name: str, info: ValidationInfo) -> str:
         operator, of = info.data.get("operator"), info.data.get("of")
-        if operator in _COHORT:
+        if operator in COHORT_OPERATORS:
             if name:
                 raise refusal("a cohort has no property; leave it empty")
         elif not name:
@@ -143,7 +143,7 @@ class Condition(BaseModel):
         if operator is None:
             # The operator has its own error.
             return value
-        if operator in _COHORT:
+        if operator in COHORT_OPERATORS:
             return _cohort(value)
         if operator in _PRESENCE:
             if value is not None:

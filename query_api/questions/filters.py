@@ -10,6 +10,7 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    PlainValidator,
     Tag,
     ValidationInfo,
     WithJsonSchema,
@@ -37,6 +38,21 @@ class Of(StrEnum):
     EVENT = "event"
     PERSON = "person"
     SESSION = "session"
+
+
+GROUP = "group:"
+"""Begins ``of`` where the property is one of a group; the type of the group follows."""
+_OWNERS = ", ".join(Of)
+
+
+def _owner(of: object) -> Of | str:
+    """Return whose property is meant; a validator."""
+    if isinstance(of, str):
+        if of in list(Of):
+            return Of(of)
+        if of.startswith(GROUP) and len(GROUP) < len(of) <= len(GROUP) + DEFAULT_LIMITS.name_length:
+            return of
+    raise refusal(f"give one of {_OWNERS}, or {GROUP} and the type of a group, such as {GROUP}company")
 
 
 class Operator(StrEnum):
@@ -113,7 +129,16 @@ class Condition(BaseModel):
     )
 
     operator: Operator
-    of: Of = Of.EVENT
+    of: Annotated[
+        Of | str,
+        PlainValidator(_owner),
+        WithJsonSchema(
+            {"anyOf": [{"type": "string", "enum": list(Of)}, {"type": "string", "pattern": f"^{GROUP}."}]}
+        ),
+    ] = Field(
+        default=Of.EVENT,
+        description="Whose property; `group:` and a type: of the event's group of that type.",
+    )
     property: str = Field(
         default="",
         max_length=DEFAULT_LIMITS.name_length,

@@ -36,6 +36,9 @@ _COLUMNS = {
     "context": "context",
     "source": "source",
 }
+# Whoever holds a write key, which any web page shows, chooses these. A spreadsheet runs what begins so.
+_FREE_TEXTS = frozenset({"event", "distinct_id", "person_id", "session_id", "source"})
+_GUARDED = "if(match({text}, '^[=+@\\t\\r-]'), concat('\\'', {text}), {text})"
 _HAS_EVENTS = f"SELECT count() FROM (SELECT 1 FROM events WHERE {PERSONS_EVENTS} LIMIT 1)"
 _PERSONS_LINES = f"""
 SELECT {JSON_LINE} FROM (SELECT *, {{person:String}} AS person FROM events FINAL WHERE {PERSONS_EVENTS})
@@ -48,6 +51,13 @@ class Form(StrEnum):
     CSV = "csv"
     JSONL = "jsonl"
     PARQUET = "parquet"
+
+
+class Formulas(StrEnum):
+    """What becomes of text that a spreadsheet would take for a formula."""
+
+    TEXT = "text"
+    KEEP = "keep"
 
 
 MEDIA_TYPES = {
@@ -63,6 +73,11 @@ _EVENTS = Field(
     description="Only events of these names; null for all.",
     examples=[["purchase"]],
 )
+_FORMULAS = Field(
+    default=Formulas.TEXT,
+    description="In CSV: `text` puts an apostrophe before ids and names that a spreadsheet would run as a formula; "
+    "`keep` leaves them as they are, for programs.",
+)
 _FORM = Field(default=Form.CSV, alias="format", description="What kind of file.")
 
 
@@ -76,6 +91,7 @@ class ExportQuestion(Question):
     )
 
     form: Form = _FORM
+    formulas: Formulas = _FORMULAS
     events: tuple[str, ...] | None = _EVENTS
 
 
@@ -86,6 +102,7 @@ class ExportParameters(Parameters):
     to: str = Field(default="now", max_length=64, description="End.")
     timezone: str = Field(default="UTC", max_length=64, description="IANA time zone of the range.")
     form: Form = _FORM
+    formulas: Formulas = _FORMULAS
     event: tuple[str, ...] = Field(
         default=(), max_length=100, description="Only events of this name; repeat it for several."
     )
@@ -114,7 +131,11 @@ async def export_asked(rooms: Rooms, project_id: int, asked: ExportQuestion) -> 
         conditions.append(f"event IN {scope.bindings.texts(asked.events)}")
     where = scope.bindings.part(" AND ".join(conditions))
     events = events_relation(scope, span.start_micros, span.end_micros, once=True, where=where)
-    columns = ", ".join(f"{expression} AS {name}" for name, expression in _COLUMNS.items())
+    is_guarded = asked.form is Form.CSV and asked.formulas is Formulas.TEXT
+    columns = ", ".join(
+        f"{_GUARDED.replace('{text}', expression) if is_guarded and name in _FREE_TEXTS else expression} AS {name}"
+        for name, expression in _COLUMNS.items()
+    )
     selected = JSON_LINE if asked.form is Form.JSONL else columns
     header = (",".join(f'"{name}"' for name in _COLUMNS) + "\n").encode() if asked.form is Form.CSV else b""
     lines = rooms.columns.stream(
@@ -133,6 +154,7 @@ async def export_named(rooms: Rooms, project_id: int, asked: ExportParameters) -
             "range": Range.model_validate({"from": asked.from_, "to": asked.to}),
             "timezone": asked.timezone,
             "format": asked.form,
+            "formulas": asked.formulas,
             "events": asked.event or None,
         }
     )

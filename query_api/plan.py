@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from query_api.buckets import Buckets
-from query_api.questions.attributes import FIELDS, VALUE_CHARACTERS
+from query_api.questions.attributes import EVENT_NAME, FIELDS, VALUE_CHARACTERS
 from query_api.questions.filters import Group, Of, Operator, conditions_of
 from query_api.questions.selectors import Breakdown, Measure
 from schemas.rollup import OTHER
@@ -105,9 +105,11 @@ def plan_trends(
             return FROM_EVENTS
         return Plan(source, Exactness.APPROXIMATE)
     if breakdown is not None:
-        if filters or breakdown.of is not Of.EVENT or not _is_dimension(breakdown.property):
+        if filters or breakdown.of is not Of.EVENT:
             return FROM_EVENTS
-        return Plan(source, may_overflow=True)
+        if breakdown.property == EVENT_NAME:
+            return Plan(source)
+        return Plan(source, may_overflow=True) if _is_dimension(breakdown.property) else FROM_EVENTS
     if not filters:
         return Plan(source)
     cells = _cells(filters)

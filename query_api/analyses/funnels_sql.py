@@ -61,7 +61,9 @@ def summary_statement(funnel: Funnel, scope: Scope, span: Span) -> str:
     counts = ", ".join(f"countIf(reached >= {step})" for step in steps)
     merged = ", ".join(f"quantileExactInclusiveMerge(0.5)(median_{step})" for step in seconds)
     limit = scope.bindings.whole(funnel.breakdown.limit if funnel.breakdown is not None else 0)
-    label = "label[start]" if funnel.breakdown is not None else "''"
+    label = "''"
+    if funnel.breakdown is not None:
+        label = f"arrayFirst(text -> {_label_code('text')} = label[start], labels)"
     rest = scope.bindings.text(f"={OTHER}")
     return f"""
 SELECT grouping(kind) AS is_total, kind, value, sumForEach(counts) AS people, [{merged}],
@@ -133,11 +135,22 @@ def _attempts(funnel: Funnel, scope: Scope, span: Span, also: str = "") -> str:
         # Any other event between two steps matters.
         only=TRUE if funnel.order is Order.STRICT else None,
         breakdown=funnel.breakdown,
+        # An attempt begins with its first step, or with any.
+        labelled=different if funnel.order is Order.ANY else different[:1],
     )
     bits = " + ".join(f"bitShiftLeft(toUInt16(is_{kind}), {kind})" for kind in range(len(different)))
-    columns = {"mask": f"toUInt16({bits})"}
+    code, columns = bits, {"mask": "toUInt16(x)"}
     if funnel.breakdown is not None:
-        # Only texts that are not Nullable can be gathered in order, so a sign tells a value from none.
-        columns["label"] = "if(breakdown IS NULL, '', concat('=', assumeNotNull(breakdown)))"
+        # The label is kept as 48 bits, and the person's few different texts beside; a sign tells a text from none.
+        label = "concat('=', assumeNotNull(breakdown))"
+        code = (
+            f"toUInt64(toUInt16({bits})) + if(breakdown IS NULL, 0, bitShiftLeft({_label_code(label)}, 16))"
+        )
+        columns["label"] = "bitShiftRight(x, 16)"
+        also += f", groupUniqArrayIf({label}, breakdown IS NOT NULL) AS labels"
     window = scope.bindings.whole(funnel.window_micros)
-    return attempts(sequences(relation, columns, also), funnel.order, kinds, window)
+    return attempts(sequences(relation, code, columns, also), funnel.order, kinds, window)
+
+
+def _label_code(text: str) -> str:
+    return f"bitShiftRight(sipHash64({text}), 16)"

@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field
 from query_api.analyses.durations import Duration, microseconds_of
 from query_api.analyses.paths_sql import (
     BY_EVENT,
+    OWN_NAMES,
     FrequentRow,
     NameRow,
     PathRow,
@@ -120,10 +121,11 @@ async def read_paths(rooms: Rooms, project_id: int, asked: PathsQuestion) -> Pat
         return PathsAnswer(nodes=[], links=[], as_of=as_of)
     statement = paths_statement(which, scope, span, [row.key for row in frequent])
     rows = await rooms.columns.rows(statement, scope.bindings.parameters, PathRow)
-    statement = names_statement(which, scope, span, sorted({row.target for row in rows}))
-    names = {
-        row.name: row.text for row in await rooms.columns.rows(statement, scope.bindings.parameters, NameRow)
-    }
+    names = {row.name: row.text for row in await rooms.columns.rows(OWN_NAMES, {}, NameRow)}
+    if theirs := sorted({row.target for row in rows} - names.keys()):
+        statement = names_statement(which, scope, span, theirs)
+        found = await rooms.columns.rows(statement, scope.bindings.parameters, NameRow)
+        names |= {row.name: row.text for row in found}
     return PathsAnswer(nodes=_nodes(rows, names), links=_links(rows, names), as_of=as_of)
 
 

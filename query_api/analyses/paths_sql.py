@@ -110,16 +110,20 @@ GROUP BY GROUPING SETS ((step, target), (step, source, target))
 """
 
 
+OWN_NAMES = f"SELECT sipHash64(text), text FROM (SELECT arrayJoin(['{OTHER}', '{MORE}']) AS text)"
+"""Statement of :class:`NameRow`: the names that are ours."""
+
+
 def names_statement(asked: PathsAsked, scope: Scope, span: Span, names: list[int]) -> str:
-    """Return a statement of :class:`NameRow` for the given numbers."""
+    """Return a statement of :class:`NameRow` for the given numbers, all of which are steps of somebody."""
     text, _ = _name(asked, scope)
+    # Once every name was met, nothing more is read.
     return f"""
-SELECT sipHash64({text}) AS name, any({text}) AS text
-FROM {_relation(asked, scope, span)}
+SELECT sipHash64(text) AS name, text
+FROM (SELECT {text} AS text FROM {_relation(asked, scope, span)})
 WHERE name IN {scope.bindings.put(names, "Array(UInt64)")}
-GROUP BY name
-UNION ALL
-SELECT sipHash64(text) AS name, text FROM (SELECT arrayJoin({scope.bindings.texts([OTHER, MORE])}) AS text)
+LIMIT 1 BY name
+LIMIT {scope.bindings.whole(len(names))}
 """
 
 
@@ -159,7 +163,7 @@ def _split(asked: PathsAsked, scope: Scope, span: Span) -> str:
     """Paths: a person's events from one silence to the next, with events that repeat the name before them left out."""
     gap = scope.bindings.whole(asked.gap_micros)
     text, _ = _name(asked, scope)
-    sequence = sequences(_relation(asked, scope, span), {"name": f"sipHash64({text})"})
+    sequence = sequences(_relation(asked, scope, span), f"sipHash64({text})", {"name": "x"})
     return f"""(
     SELECT person, arrayJoin(arraySplit(event -> event.3, arrayFilter(
         (event, before) -> event.3 OR event.2 != before,

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
-from query_api.analyses.sessions_sql import DURATIONS, MOST_EVENTS, SessionsRow, sessions_statement
+from query_api.analyses.sessions_sql import DURATIONS, WHOLE, SessionsRow, sessions_statement
 from query_api.buckets import Buckets, Interval
 from query_api.models import Answer
 from query_api.plan import Exactness
@@ -84,11 +84,8 @@ async def read_sessions(rooms: Rooms, project_id: int, asked: SessionsQuestion) 
     scope = await open_scope(rooms, project_id, asked)
     statement = sessions_statement(scope, buckets, filter_sql(asked.filter, scope))
     rows = await rooms.columns.rows(statement, scope.bindings.parameters, SessionsRow)
-    parts: dict[str, list[SessionsRow]] = {}
-    for row in rows:
-        parts.setdefault(row.part, []).append(row)
-    whole = next((row for row in parts.get("all", []) if row.sessions), None)
-    bars = {row.place: row.sessions for row in parts.get("duration", [])}
+    whole = next((row for row in rows if row.place == WHOLE), None)
+    bars = dict(whole.durations) if whole else {}
     return SessionsAnswer(
         total=whole.sessions if whole else 0,
         people=whole.people if whole else 0,
@@ -96,13 +93,13 @@ async def read_sessions(rooms: Rooms, project_id: int, asked: SessionsQuestion) 
         median_seconds=whole.median_seconds if whole else None,
         bounce_rate=_bounce_rate(whole),
         events_per_session=whole.events / whole.sessions if whole else None,
-        points=_points(parts.get("bucket", []), buckets),
+        points=_points(rows, buckets),
         durations=[
             SessionsDuration(from_seconds=start, to_seconds=end, sessions=bars.get(start, 0))
             for start, end in DURATIONS
         ],
-        entries=_events(parts.get("entry", [])),
-        exits=_events(parts.get("exit", [])),
+        entries=_events(whole.entries if whole else []),
+        exits=_events(whole.exits if whole else []),
         as_of=as_of,
     )
 
@@ -127,5 +124,5 @@ def _points(rows: list[SessionsRow], buckets: Buckets) -> list[SessionsPoint]:
     return points
 
 
-def _events(rows: list[SessionsRow]) -> list[SessionsEvent]:
-    return [SessionsEvent(event=row.event, sessions=row.sessions) for row in rows[:MOST_EVENTS]]
+def _events(counts: list[tuple[str, int]]) -> list[SessionsEvent]:
+    return [SessionsEvent(event=event, sessions=sessions) for event, sessions in counts]

@@ -91,7 +91,8 @@ class TrendsQuestion(Question):
     )
     breakdown: Breakdown | None = None
     compare: Literal["previous"] | None = Field(
-        default=None, description="Also the same number of buckets right before these."
+        default=None,
+        description="Also the same number of buckets right before these, up to as much of them as has passed of these.",
     )
     cumulative: bool = Field(
         default=False,
@@ -137,8 +138,12 @@ class TrendPoint(Answer):
 class PreviousTrend(Answer):
     """The same line in the period before; the n-th point of both belong together."""
 
-    points: list[TrendPoint]
+    points: list[TrendPoint] = Field(description="Null where the line itself has not got to yet.")
     total: _NUMBER
+    to: str = Field(
+        description="End of what was counted: if the last bucket of the line is not over yet, that before is cut at the "
+        "same point, to the nearest hour, or minute if buckets are hours."
+    )
 
 
 class TrendLine(Answer):

@@ -20,6 +20,7 @@ from query_api.buckets import Buckets
 from query_api.columns import Columns
 from query_api.errors import QueryTooExpensive
 from query_api.plan import FROM_EVENTS, Exactness, Plan, Source, plan_trends
+from query_api.questions.attributes import EVENT_NAME
 from query_api.questions.filters import Group
 from query_api.questions.scope import Scope
 from query_api.questions.selectors import Breakdown, Measure, Selector
@@ -139,7 +140,8 @@ async def _read_batch(
         "events": list(dict.fromkeys(wanted.selector.event for wanted in batch)) if named else [],
     }
     if shared.breakdown is not None:
-        statement = BREAKDOWNS[plan.source, named, first.values is not None]
+        by_name = shared.breakdown.property == EVENT_NAME
+        statement = BREAKDOWNS[plan.source, named, first.values is not None, by_name]
         parameters |= {"breakdown": shared.breakdown.property, "limit": shared.breakdown.limit}
         parameters["values"] = list(first.values or ())
     elif plan.cells is not None:

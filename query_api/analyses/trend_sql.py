@@ -9,7 +9,7 @@ from typing import Any
 
 from query_api.buckets import Buckets
 from query_api.plan import Source
-from query_api.questions.attributes import event_attribute
+from query_api.questions.attributes import EVENT_NAME, event_attribute
 from query_api.questions.events_relation import events_relation
 from query_api.questions.filters import Group
 from query_api.questions.scope import Scope
@@ -64,28 +64,33 @@ _BREAKDOWN = """
 SELECT series, kind, if(kind = 'value', value, '') AS label, start, sum(n)
 FROM (
     SELECT series, value, start, n,
-        dense_rank() OVER (PARTITION BY series, dimension, guard ORDER BY weight DESC, value) AS rank,
+        dense_rank() OVER (PARTITION BY series, of, guard ORDER BY weight DESC, value) AS rank,
         multiIf(
-            dimension = '', 'total',
-            dimension = '$other', 'cut',
+            of = '', 'total',
+            of = '$other', 'cut',
             guard, 'guard',
             {chosen}, 'value',
             'rest'
         ) AS kind
     FROM (
-        SELECT *, sum(n) OVER (PARTITION BY series, dimension, value) AS weight, value = '$other' AS guard
+        SELECT *, sum(n) OVER (PARTITION BY series, of, value) AS weight, value = '$other' AS guard
         FROM (
             WITH toInt64(toUnixTimestamp(bucket)) AS at,{bucket_start}
-            SELECT {series} AS series, dimension, value, start, sum(total) AS n
+            SELECT {series} AS series, {cells}, start, sum(total) AS n
             FROM {table} FINAL
-            WHERE {range}{which} AND dimension IN ('', '$other', {breakdown:String})
-            GROUP BY series, dimension, value, start
+            WHERE {range}{which} AND dimension IN {dimensions}
+            GROUP BY series, of, value, start
         )
     )
 )
 GROUP BY series, kind, label, start
 """
 _CHOSEN = {False: "rank <= {limit:UInt32}", True: "value IN {values:Array(String)}"}
+# By name, the cells that count all of an event are told apart; of events nothing is cut off.
+_CELLS_BY = {
+    False: ("dimension AS of, value", "('', '$other', {breakdown:String})"),
+    True: (f"'{EVENT_NAME}' AS of, toString(event) AS value", "('')"),
+}
 
 # Distinct people, the least and the most are the same when a row comes twice.
 _ALIKE_TWICE = {Measure.USERS, Measure.MINIMUM, Measure.MAXIMUM}
@@ -150,9 +155,14 @@ def filled(template: str, **fragments: str) -> str:
     return template
 
 
-def _over_rollups(template: str, source: Source, *, named: bool, chosen: bool = False) -> str:
+def _over_rollups(
+    template: str, source: Source, *, named: bool, chosen: bool = False, by_name: bool = False
+) -> str:
+    cells, dimensions = _CELLS_BY[by_name]
     return filled(
         template,
+        cells=cells,
+        dimensions=dimensions,
         series=_SERIES[named],
         which=_WHICH_EVENTS[named],
         sets=_WHICH_SETS[named],
@@ -182,10 +192,12 @@ CELLS = {
 }
 """Those of some ``values`` of a ``dimension``, likewise."""
 BREAKDOWNS = {
-    (source, named, chosen): _over_rollups(_BREAKDOWN, source, named=named, chosen=chosen)
-    for source, named, chosen in product(_ROLLUPS, (False, True), (False, True))
+    (source, named, chosen, by_name): _over_rollups(
+        _BREAKDOWN, source, named=named, chosen=chosen, by_name=by_name
+    )
+    for source, named, chosen, by_name in product(_ROLLUPS, (False, True), (False, True), (False, True))
 }
-"""By the values of ``breakdown``: the most frequent ones up to ``limit``, or, when chosen, ``values``."""
+"""By the values of ``breakdown``, or by name: the most frequent up to ``limit``, or, when chosen, ``values``."""
 
 
 def numbers_from_events(

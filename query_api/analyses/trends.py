@@ -16,7 +16,7 @@ from query_api.analyses.trend_numbers import Numbers, Shared, Wanted, read_numbe
 from query_api.buckets import Buckets
 from query_api.plan import Exactness, Source
 from query_api.questions.opening import open_scope
-from query_api.questions.ranges import buckets_in, previous_buckets, span_of
+from query_api.questions.ranges import Before, buckets_in, period_before, span_of
 from query_api.questions.scope import Scope
 from query_api.rooms import Rooms
 from query_api.trend_rows import Line, Number
@@ -46,7 +46,7 @@ async def read_trend_lines(rooms: Rooms, project_id: int, asked: TrendsQuestion)
     """
     span = span_of(asked.range, asked.timezone, rooms.now())
     buckets = buckets_in(span, asked.interval, series=_most_lines(asked))
-    earlier = previous_buckets(buckets, asked.interval) if asked.compare else None
+    earlier = period_before(buckets, asked.interval, rooms.now()) if asked.compare else None
     as_of = await rooms.postgres.as_of()
     scope = await open_scope(rooms, project_id, asked)
     numbers = await _read(rooms, scope, asked, buckets)
@@ -54,8 +54,8 @@ async def read_trend_lines(rooms: Rooms, project_id: int, asked: TrendsQuestion)
     before: list[Numbers] = []
     previous: dict[tuple[str, str | None], Line] = {}
     if earlier is not None:
-        before = await _read(rooms, scope, asked, earlier, _values_of(asked, numbers))
-        previous = {(row.key, row.line.breakdown): row.line for row in _rows(asked, before, earlier)}
+        before = await _read(rooms, scope, asked, earlier.buckets, _values_of(asked, numbers))
+        previous = {(row.key, row.line.breakdown): row.line for row in _rows(asked, before, earlier.buckets)}
     return TrendsResult.model_validate(
         {
             "interval": asked.interval,
@@ -164,13 +164,20 @@ def _written(
     asked: TrendsQuestion,
     row: _Row,
     buckets: Buckets,
-    earlier: Buckets | None,
+    earlier: Before | None,
     previous: dict[tuple[str, str | None], Line],
 ) -> TrendLine:
     before = None
     if earlier is not None:
-        line = previous.get((row.key, row.line.breakdown)) or _nothing(asked, row, len(earlier.starts))
-        before = PreviousTrend(points=_points(line, earlier), total=line.total)
+        counted = earlier.buckets
+        line = previous.get((row.key, row.line.breakdown)) or _nothing(asked, row, len(counted.starts))
+        later = [
+            TrendPoint(time=counted.label(start), value=None)
+            for start in earlier.starts[len(counted.starts) :]
+        ]
+        before = PreviousTrend(
+            points=_points(line, counted) + later, total=line.total, to=counted.label(counted.end)
+        )
     return TrendLine(
         key=row.key,
         event=row.event,

@@ -57,6 +57,21 @@ def person_relation(*, linked: bool, only: str | None = None, ids: str | None = 
 )"""
 
 
+def group_values(*, of: str, property_name: str) -> str:
+    """Return a subquery, in brackets: (key String, value String), of groups of one type that have a property.
+
+    Args:
+        of: placeholder of what the facts are of: ``group:`` and the type.
+        property_name: placeholder of the name.
+    """
+    return f"""(
+    SELECT holder AS key, max(last_set).3 AS value
+    FROM person_facts
+    WHERE project_id = {{project_id:UInt32}} AND of = {of} AND property = {property_name}
+    GROUP BY holder
+)"""
+
+
 def _present(*, linked: bool, only: str | None, ids: str | None) -> str:
     fragments = {
         "person": _RESOLVED if linked else "facts.holder",

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 
 from query_api.questions.bindings import Bindings
 
-FIELDS = {"$event": "event", "$distinct_id": "distinct_id", "$session_id": "session_id", "$source": "source"}
+EVENT_NAME = "$event"
+"""What questions call the name of an event."""
+FIELDS = {
+    EVENT_NAME: "event",
+    "$distinct_id": "distinct_id",
+    "$session_id": "session_id",
+    "$source": "source",
+}
 """What an event has besides properties, by the name that questions use."""
 
 _NUMERIC_TEXT = r"'^[-+]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][-+]?[0-9]+)?$'"
@@ -76,8 +83,13 @@ class _Json:
     def __init__(self, expression: str, bindings: Bindings) -> None:
         self.again = bindings.alias()
         self.raw = f"({expression} AS {self.again})"
-        self.text_again = f"if(startsWith({self.again}, '\"'), JSONExtractString({self.again}), {self.again})"
-        self.text = f"if(startsWith({self.raw}, '\"'), JSONExtractString({self.again}), {self.again})"
+        # Most texts have nothing to decode between their quotes.
+        decoded = (
+            f"position({self.again}, '\\\\') = 0, substring({self.again}, 2, length({self.again}) - 2), "
+            f"JSONExtractString({self.again})"
+        )
+        self.text_again = f"multiIf(NOT startsWith({self.again}, '\"'), {self.again}, {decoded})"
+        self.text = f"multiIf(NOT startsWith({self.raw}, '\"'), {self.again}, {decoded})"
         self.present = f"{self.raw} NOT IN ('', 'null')"
         name = bindings.alias()
         text = f"(JSONExtractString({self.again}) AS {name})"

@@ -1,5 +1,7 @@
 """The relation that analyses read: a project's events of a range, each with the person that it belongs to."""
 
+from collections.abc import Sequence
+
 from query_api.people.relations import person_values
 from query_api.questions.attributes import event_attribute, json_attribute
 from query_api.questions.bindings import SqlPart
@@ -31,6 +33,8 @@ def events_relation(
     once: bool,
     where: SqlPart | None = None,
     breakdown: Breakdown | None = None,
+    rows: str | None = None,
+    also: Sequence[str] = (),
 ) -> str:
     """Return a subquery, in brackets, of the events that happened in [start, end).
 
@@ -46,25 +50,51 @@ def events_relation(
             for what does not change when a row comes twice: distinct people, first and last times, sets.
         where: a condition on these same columns, as filter_sql and selectors make it.
         breakdown: adds the column ``breakdown``, Nullable(String): the value of this property.
+        rows: subquery, in brackets, of the events; None for :func:`stored_events` of just these arguments.
+        also: columns that ``rows`` has besides; they come along.
     """
-    start, end = scope.bindings.whole(start_micros), scope.bindings.whole(end_micros)
-    columns = ", ".join(COLUMNS)
+    rows = stored_events(scope, start_micros, end_micros, once=once) if rows is None else rows
+    columns = ", ".join((*COLUMNS, *also))
     person, people = "distinct_id", ""
     if scope.linked:
-        people = f" LEFT ANY JOIN {LINKED_PEOPLE} AS linked ON linked.distinct_id = events.distinct_id"
-        columns = ", ".join(f"events.{name} AS {name}" for name in COLUMNS)
-        person = "if(linked.person_id = '', events.distinct_id, linked.person_id)"
-    relation = f"""(
-    SELECT {columns}, {person} AS person
-    FROM events{" FINAL" if once else ""}{people}
-    WHERE project_id = {{project_id:UInt32}}
-        AND timestamp >= fromUnixTimestamp64Micro({start}, 'UTC')
-        AND timestamp < fromUnixTimestamp64Micro({end}, 'UTC')
-)"""
+        people = f" LEFT ANY JOIN {LINKED_PEOPLE} AS linked ON linked.distinct_id = found.distinct_id"
+        columns = ", ".join(f"found.{name} AS {name}" for name in (*COLUMNS, *also))
+        person = "if(linked.person_id = '', found.distinct_id, linked.person_id)"
+    relation = f"(SELECT {columns}, {person} AS person FROM {rows} AS found{people})"
     condition = where.text if where is not None else TRUE
     if condition != TRUE:
         relation = f"(SELECT * FROM {relation} WHERE {condition})"
     return relation if breakdown is None else _with_breakdown(relation, breakdown, scope)
+
+
+def stored_events(
+    scope: Scope,
+    start_micros: int,
+    end_micros: int,
+    *,
+    once: bool,
+    where: str = TRUE,
+    also: Sequence[str] = (),
+) -> str:
+    """Return a subquery, in brackets, of events as they are stored: of :data:`COLUMNS`.
+
+    Args:
+        scope: of the statement.
+        start_micros: since 1970-01-01 UTC.
+        end_micros: likewise, not included.
+        once: a row that arrived twice counts once.
+        where: a condition on these columns.
+        also: expressions over them, with names, that become columns too.
+    """
+    start, end = scope.bindings.whole(start_micros), scope.bindings.whole(end_micros)
+    condition = f" AND {where}" if where != TRUE else ""
+    return f"""(
+    SELECT {", ".join((*COLUMNS, *also))}
+    FROM events{" FINAL" if once else ""}
+    WHERE project_id = {{project_id:UInt32}}
+        AND timestamp >= fromUnixTimestamp64Micro({start}, 'UTC')
+        AND timestamp < fromUnixTimestamp64Micro({end}, 'UTC'){condition}
+)"""
 
 
 def _with_breakdown(relation: str, breakdown: Breakdown, scope: Scope) -> str:

@@ -9,10 +9,10 @@ Conditions on people and sessions only look at ``person`` and ``session_id``.
 import re
 from typing import Any
 
-from query_api.people.relations import person_values
+from query_api.people.relations import group_values, person_values
 from query_api.questions.attributes import Attribute, event_attribute, json_attribute
 from query_api.questions.bindings import Bindings, SqlPart
-from query_api.questions.filters import OPPOSITES, Condition, Group, Of, Operator
+from query_api.questions.filters import GROUP, OPPOSITES, Condition, Group, Of, Operator
 from query_api.questions.people_sql import SESSIONS
 from query_api.questions.scope import Scope
 
@@ -53,6 +53,12 @@ def _positive(condition: Condition, operator: Operator, scope: Scope) -> str:
         values = person_values(linked=scope.linked, only=bindings.texts([condition.property]))
         holds = compared(json_attribute("value", bindings), operator, condition.value, bindings)
         return f"(person IN (SELECT person FROM {values} WHERE {holds}))"
+    if condition.of.startswith(GROUP):
+        of = bindings.text(condition.of)
+        values = group_values(of=of, property_name=bindings.text(condition.property))
+        holds = compared(json_attribute("value", bindings), operator, condition.value, bindings)
+        key = f"JSONExtractString(properties, '$groups', {bindings.text(condition.of.removeprefix(GROUP))})"
+        return f"({key} IN (SELECT key FROM {values} WHERE {holds}))"
     if condition.of is Of.SESSION:
         holds = compared(session_attribute(condition.property), operator, condition.value, bindings)
         return f"(session_id IN (SELECT session_id FROM {SESSIONS} WHERE {holds}))"

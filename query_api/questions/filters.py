@@ -10,6 +10,7 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    PlainValidator,
     Tag,
     ValidationInfo,
     WithJsonSchema,
@@ -37,6 +38,21 @@ class Of(StrEnum):
     EVENT = "event"
     PERSON = "person"
     SESSION = "session"
+
+
+GROUP = "group:"
+"""Begins ``of`` where the property is one of a group; the type of the group follows."""
+_OWNERS = ", ".join(Of)
+
+
+def _owner(of: object) -> Of | str:
+    """Return whose property is meant; a validator."""
+    if isinstance(of, str):
+        if of in list(Of):
+            return Of(of)
+        if of.startswith(GROUP) and len(GROUP) < len(of) <= len(GROUP) + DEFAULT_LIMITS.name_length:
+            return of
+    raise refusal(f"give one of {_OWNERS}, or {GROUP} and the type of a group, such as {GROUP}company")
 
 
 class Operator(StrEnum):
@@ -69,7 +85,7 @@ OPPOSITES = {
 """The negative operators, and what each of them denies."""
 
 SESSION_PROPERTIES = ("duration", "events", "entry", "exit")
-_COHORT = {Operator.IN_COHORT, Operator.NOT_IN_COHORT}
+COHORT_OPERATORS = frozenset({Operator.IN_COHORT, Operator.NOT_IN_COHORT})
 _PRESENCE = {Operator.IS_SET, Operator.IS_NOT_SET}
 _EQUALITY = {Operator.EQUALS, Operator.NOT_EQUALS}
 _TEXTS = {Operator.CONTAINS, Operator.NOT_CONTAINS}
@@ -113,7 +129,16 @@ class Condition(BaseModel):
     )
 
     operator: Operator
-    of: Of = Of.EVENT
+    of: Annotated[
+        Of | str,
+        PlainValidator(_owner),
+        WithJsonSchema(
+            {"anyOf": [{"type": "string", "enum": list(Of)}, {"type": "string", "pattern": f"^{GROUP}."}]}
+        ),
+    ] = Field(
+        default=Of.EVENT,
+        description="Whose property; `group:` and a type: of the event's group of that type.",
+    )
     property: str = Field(
         default="",
         max_length=DEFAULT_LIMITS.name_length,
@@ -127,7 +152,7 @@ class Condition(BaseModel):
     @classmethod
     def _is_known(cls, name: str, info: ValidationInfo) -> str:
         operator, of = info.data.get("operator"), info.data.get("of")
-        if operator in _COHORT:
+        if operator in COHORT_OPERATORS:
             if name:
                 raise refusal("a cohort has no property; leave it empty")
         elif not name:
@@ -143,7 +168,7 @@ class Condition(BaseModel):
         if operator is None:
             # The operator has its own error.
             return value
-        if operator in _COHORT:
+        if operator in COHORT_OPERATORS:
             return _cohort(value)
         if operator in _PRESENCE:
             if value is not None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pydantic import BaseModel, Field, model_validator
 
 from query_api.models import Parameters
-from query_api.questions.filters import MAX_CONDITIONS, Condition, Group, Operator, refusal
+from query_api.questions.filters import COHORT_OPERATORS, MAX_CONDITIONS, Condition, Group, refusal
 from query_api.questions.ranges import Range
 
 
@@ -42,9 +42,8 @@ def conditions_within(part: object) -> Iterator[Condition]:
 
 def cohorts_within(part: object) -> frozenset[int]:
     """Return the numbers of the cohorts that a question names."""
-    cohort_operators = {Operator.IN_COHORT, Operator.NOT_IN_COHORT}
     return frozenset(
         int(condition.value)
         for condition in conditions_within(part)
-        if condition.operator in cohort_operators
+        if condition.operator in COHORT_OPERATORS
     )

@@ -128,8 +128,24 @@ def buckets_in(
     return buckets
 
 
-def previous_buckets(buckets: Buckets, interval: Interval) -> Buckets:
-    """Return as many buckets as these, right before them; the n-th of both are compared.
+@dataclass(frozen=True, slots=True)
+class Before:
+    """The period before some buckets.
+
+    Attributes:
+        starts: of as many buckets as those, right before them; the n-th of both are compared.
+        buckets: what of them is counted: the first ones, the last of which may be cut short.
+    """
+
+    starts: tuple[int, ...]
+    buckets: Buckets
+
+
+def period_before(buckets: Buckets, interval: Interval, now: datetime) -> Before:
+    """Return the period before, cut where the buckets themselves are now, so that like is compared with like.
+
+    What is not over yet is compared with as much time: of days, weeks and months to the nearest hour, of hours to the
+    nearest minute, and never less than one; then rollups can still tell.
 
     Raises:
         InvalidParameter: that would be before 1970.
@@ -137,7 +153,13 @@ def previous_buckets(buckets: Buckets, interval: Interval) -> Buckets:
     bounds = bounds_before(buckets.start, len(buckets.starts), interval, buckets.zone)
     if bounds[0] < 0:
         raise InvalidParameter("the period before this range begins before 1970", field="compare")
-    return Buckets(bounds, buckets.zone)
+    starts, seconds = bounds[:-1], int(now.timestamp())
+    begun = sum(1 for start in buckets.starts if start <= seconds)
+    if begun and seconds < buckets.end:
+        unit = 60 if interval in {Interval.MINUTE, Interval.HOUR} else 3600
+        units = max(1, round((seconds - buckets.starts[begun - 1]) / unit))
+        bounds = (*bounds[:begun], min(bounds[begun - 1] + units * unit, bounds[begun]))
+    return Before(starts, Buckets(bounds, buckets.zone))
 
 
 def whole_units(span: Span) -> Buckets:

@@ -27,12 +27,14 @@ class Known:
         persons: properties by person.
         sessions: attributes by session id.
         cohorts: persons by number.
+        groups: properties by type and key.
     """
 
     person: Mapping[str, str] = field(default_factory=dict)
     persons: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     sessions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     cohorts: Mapping[int, set[str]] = field(default_factory=dict)
+    groups: Mapping[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
 
     def person_of(self, event: Stored) -> str:
         """Return who caused an event."""
@@ -76,6 +78,10 @@ def value_of(name: str, of: str, event: Stored, known: Known) -> Any:
         return known.persons.get(known.person_of(event), {}).get(name)
     if of == "session":
         return known.sessions.get(event.session_id, {}).get(name)
+    if of.startswith("group:"):
+        named = event.properties.get("$groups", {})
+        kind = of.removeprefix("group:")
+        return known.groups.get((kind, named[kind]), {}).get(name) if kind in named else None
     fields = {
         "$event": event.event,
         "$distinct_id": event.distinct_id,

@@ -16,9 +16,11 @@ from tests.query_api.conftest import READ_TWO, Opening, Stores
 from tests.query_api.people.told import Told, identify, store
 
 ODD = 'a "quoted", line\nbreak\tand\\slash — ü'
+FORMULAS = ["=1+1", "+4912345", "-5", "@SUM(A1)", "\t=1", "\r=1"]
 EVENTS = [
     Told("visit", "anon", {"text": ODD}, 0, 1, session_id="s1"),
     identify("ada", "anon", seconds=1, number=2),
+    *(Told("=pay", who, {}, 200 + n, 200 + n) for n, who in enumerate(FORMULAS)),
     *(Told("buy", "bob", {"n": n}, 10 + n, 10 + n) for n in range(50)),
 ]
 THEIRS = [Told("buy", "secret", {}, 5, 1000, 2)]
@@ -59,6 +61,22 @@ async def test_csv(asks: httpx.AsyncClient) -> None:
     (visit,) = [row for row in rows if row["event"] == "visit"]
     assert json.loads(visit["properties"]) == {"text": ODD}
     assert (visit["person_id"], visit["distinct_id"], visit["session_id"]) == ("ada", "anon", "s1")
+
+
+async def test_no_text_in_csv_is_a_formula_unless_asked_for(asks: httpx.AsyncClient) -> None:
+    """An apostrophe stands before what a spreadsheet would run; programs get everything as it was sent."""
+    more: dict[str, str]
+    for more, sign in (({}, "'"), ({"formulas": "keep"}, "")):
+        answer = await exported(asks, events=["=pay"], **more)
+        rows = list(csv.DictReader(io.StringIO(answer.text, newline="")))
+        assert {row["event"] for row in rows} == {f"{sign}=pay"}
+        assert sorted(row["distinct_id"] for row in rows) == sorted(sign + who for who in FORMULAS)
+        assert [row["person_id"] for row in rows] == [row["distinct_id"] for row in rows]
+    address = "/analytics/export?from=2026-10-01&to=2026-10-01&event=%3Dpay&formulas="
+    kept, guarded = await asks.get(f"{address}keep"), await asks.get(f"{address}text")
+    assert "'=pay" not in kept.text
+    assert guarded.text.count("'=pay") == len(FORMULAS)
+    assert (await exported(asks, events=["=pay"], format="jsonl")).text.count('"=pay"') == len(FORMULAS)
 
 
 async def test_json_lines(asks: httpx.AsyncClient) -> None:

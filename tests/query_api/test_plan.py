@@ -53,10 +53,22 @@ def test_what_rollups_do_not_keep_is_counted_from_the_events() -> None:
         plan_trends(Measure.SUM, span),
         plan_trends(Measure.EVENTS_PER_USER, span),
         plan_trends(Measure.EVENTS, span, breakdown=plan, filters=[group("=", "pro")]),
-        plan_trends(Measure.EVENTS, span, breakdown=Breakdown(property="$event")),
+        plan_trends(Measure.USERS, span, breakdown=Breakdown(property="$event")),
+        plan_trends(
+            Measure.EVENTS, span, breakdown=Breakdown(property="$event"), filters=[group("=", "pro")]
+        ),
+        plan_trends(Measure.EVENTS, span, breakdown=Breakdown(property="$session_id")),
         plan_trends(Measure.EVENTS, span, breakdown=Breakdown(property="plan", of=Of.PERSON)),
     ):
         assert choice == Plan(Source.EVENTS, Exactness.EXACT)
+
+
+def test_events_by_name_are_whole_cells() -> None:
+    """No guard can have cut off any of them."""
+    by_name = Breakdown(property="$event")
+    assert plan_trends(Measure.EVENTS, buckets("UTC", Interval.DAY), breakdown=by_name) == Plan(
+        Source.ROLLUP_HOUR
+    )
 
 
 def group(operator: str, value: object, name: str = "plan", of: str = "event") -> Group:

@@ -192,3 +192,17 @@ async def test_a_wrong_question_says_where(
     response = await api.post("/analytics/paths", json=question)
     assert response.status_code == 400
     assert response.json()["error"]["field"] == field
+
+
+async def test_an_unknown_cohort_is_named(api: httpx.AsyncClient) -> None:
+    """As wherever a filter stands: a question about nobody's paths is a mistake, not an empty answer."""
+    only = {"filters": [{"operator": "not_in_cohort", "value": 4711}]}
+    response = await api.post("/analytics/paths", json={"range": RANGE, "filter": only})
+    assert response.status_code == 400
+    assert response.json() == {
+        "error": {
+            "code": "invalid_parameter",
+            "message": "there is no cohort 4711 in this project; GET cohorts shows those there are",
+            "field": "filter",
+        }
+    }

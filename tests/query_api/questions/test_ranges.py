@@ -6,7 +6,7 @@ import pytest
 
 from query_api.buckets import Interval
 from query_api.errors import InvalidParameter
-from query_api.questions.ranges import Range, buckets_in, previous_buckets, span_of, whole_units
+from query_api.questions.ranges import Range, buckets_in, period_before, span_of, whole_units
 
 NOW = datetime(2026, 11, 1, 12, 34, 56, tzinfo=UTC)
 
@@ -55,7 +55,7 @@ def test_the_period_before_may_not_begin_before_1970() -> None:
     """Time starts there."""
     buckets = buckets_in(span_of(asked("1970-01-02", "1970-01-03"), "UTC", NOW), Interval.DAY)
     with pytest.raises(InvalidParameter):
-        previous_buckets(buckets, Interval.DAY)
+        period_before(buckets, Interval.DAY, NOW)
 
 
 @pytest.mark.parametrize(

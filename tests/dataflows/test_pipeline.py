@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from msgspec import Raw
 
 from dataflows.enrich import Enricher
+from dataflows.kit.ticks import tick
 from dataflows.pipeline import PartitionPipeline
 from dataflows.rollup import RollupCounter
 from event_log.port import Message
@@ -246,3 +247,16 @@ def test_replay_gives_the_same_rows(bodies: list[bytes], cuts: list[int], back: 
     assert _rows(again) == whole[max(0, len(log) - back) :]
     received = sum(rows.events + len(rows.rejected) for rows in whole)
     assert received <= sum(max(1, body.count(b"0190a6e0")) for body in bodies)
+
+
+def test_a_message_that_only_tells_the_time_changes_no_number() -> None:
+    """Flows of the kit send it to idle partitions: no row, no rejection, no cell; only the place moves on."""
+    told, untold = RollupCounter(3, 120, 100), RollupCounter(3, 120, 100)
+    first, last = message(0, event(1), event(2)), message(2, event(3))
+    between = Message(1, tick(NOW + timedelta(minutes=1)))
+    stored = pipeline(rollups=told).process([first, between, last])
+    plain = pipeline(rollups=untold).process([first, last])
+    assert [rows.rows for rows in stored.messages] == [plain.messages[0].rows, b"", plain.messages[1].rows]
+    assert all(rows.rejected == [] for rows in stored.messages)
+    assert (stored.next_offset, stored.days) == (3, plain.days)
+    assert told.emit() == untold.emit()

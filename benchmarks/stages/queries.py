@@ -1,9 +1,14 @@
 """The query API over millions of events, which are generated straight into ClickHouse."""
 
+import json
+import statistics
 import tempfile
 import time
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -63,6 +68,38 @@ _QUESTIONS: dict[str, tuple[str, dict[str, str]]] = {
     "users, 31 days by day": ("trends", {"from": "-31d", "interval": "day", "measure": "users"}),
     "newest 100 events": ("events", {"limit": "100"}),
 }
+_LAST_WEEK = {"from": "-7d"}
+_STEPS = [{"event": "product_view"}, {"event": "add_to_cart"}, {"event": "payment_done"}]
+_DEAR = {"filters": [{"property": "price", "operator": ">", "value": 50}]}
+# What is counted from the events, or from the sessions: a question costs what its range holds.
+_ANALYSES: dict[str, tuple[str, dict[str, Any]]] = {
+    "funnel of three steps, 7 days": ("funnels", {"range": _LAST_WEEK, "steps": _STEPS}),
+    "funnel with a filter by a number, 7 days": (
+        "funnels",
+        {"range": _LAST_WEEK, "steps": [_STEPS[0], {**_STEPS[1], "filter": _DEAR}, _STEPS[2]]},
+    ),
+    "retention by day, 7 days": (
+        "retention",
+        {"range": _LAST_WEEK, "periods": 7, "start": _STEPS[0], "returning": _STEPS[2], "kind": "recurring"},
+    ),
+    "paths, 24 hours": ("paths", {"range": {"from": "-24h"}}),
+    "sessions, 7 days": ("sessions", {"range": _LAST_WEEK}),
+    "events by platform, 31 days": (
+        "breakdown",
+        {"range": {"from": "-31d"}, "selector": _STEPS[0], "breakdown": {"property": "platform"}},
+    ),
+    "users by platform, 7 days": (
+        "breakdown",
+        {
+            "range": _LAST_WEEK,
+            "selector": _STEPS[0],
+            "measure": "users",
+            "breakdown": {"property": "platform"},
+        },
+    ),
+}
+# They take a hundred times as long as the questions above, whose latencies are held against an aim.
+_ANALYSIS_ASKS = 3
 _CHECKED = "trends, 31 days by day"
 
 
@@ -81,6 +118,7 @@ def measure_queries(urls: StoreUrls, events: int, asks: int) -> Result:
     _generate(urls, project_id, events)
     generating = time.perf_counter() - began
     latencies: dict[str, Latencies] = {name: Latencies() for name in _QUESTIONS}
+    analyses: dict[str, float] = {}
     port = free_ports()
     with (
         tempfile.TemporaryDirectory(prefix="smolhog-bench-") as data,
@@ -96,6 +134,8 @@ def measure_queries(urls: StoreUrls, events: int, asks: int) -> Result:
                 client.ask(path, parameters)
                 latencies[name].record(time.perf_counter() - asked)
         seconds = time.perf_counter() - began
+        for name, (path, question) in _ANALYSES.items():
+            analyses |= _analysed(port, key, name, path, question)
         total = int(client.ask("stats", {})["total_events"])
         trend = client.ask(*_QUESTIONS[_CHECKED])
         resident = resident_bytes(process)
@@ -116,9 +156,37 @@ def measure_queries(urls: StoreUrls, events: int, asks: int) -> Result:
         figures={
             "resident MiB": resident / 1024**2,
             "seconds to generate the events": generating,
+            **analyses,
         },
         latencies={name: each.summary() for name, each in latencies.items()},
     )
+
+
+def _analysed(port: int, key: str, name: str, path: str, question: dict[str, Any]) -> dict[str, float]:
+    """Return the median of a few answers' times, or how many were refused for their cost."""
+    taken = []
+    for _ in range(_ANALYSIS_ASKS):
+        asked = time.perf_counter()
+        if _is_answered(port, key, path, question):
+            taken.append(time.perf_counter() - asked)
+    if len(taken) < _ANALYSIS_ASKS:
+        return {f"refused for their cost: {name}": float(_ANALYSIS_ASKS - len(taken))}
+    return {f"median ms: {name}": statistics.median(taken) * 1000}
+
+
+def _is_answered(port: int, key: str, path: str, question: dict[str, Any]) -> bool:
+    """Ask for an analysis; False if it costs more than one question may."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=60)
+    try:
+        headers = {"Authorization": f"Bearer {key}"}
+        connection.request("POST", f"/analytics/{path}", json.dumps(question), headers)
+        answer = connection.getresponse()
+        body = answer.read()
+    finally:
+        connection.close()
+    if answer.status not in {HTTPStatus.OK, HTTPStatus.UNPROCESSABLE_ENTITY}:
+        raise RuntimeError(f"the query API answered {answer.status}: {body[:500].decode()}")
+    return answer.status == HTTPStatus.OK
 
 
 def _generate(urls: StoreUrls, project_id: int, events: int) -> None:

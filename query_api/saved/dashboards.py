@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field
 from query_api.errors import InvalidParameter, NotFound
 from query_api.models import Answer, Parameters
 from query_api.rooms import Rooms
-from query_api.saved.tiles import Tile, TileKind, check_tile
+from query_api.saved.tiles import Tile, TileChart, TileKind, check_tile
 
 MAX_DASHBOARDS = 100
 MAX_TILES = 50
@@ -182,7 +182,9 @@ def _stored(asked: NewDashboard) -> dict[str, Any]:
 
 def stored_tile(stored: dict[str, Any]) -> Tile:
     """Return a tile as it was kept. Its question was sound then; it is looked at again when it is asked."""
-    return Tile.model_construct(**{**stored, "kind": TileKind(stored["kind"])})
+    chart = stored.get("chart")
+    enums = {"kind": TileKind(stored["kind"]), "chart": None if chart is None else TileChart(chart)}
+    return Tile.model_construct(**{**stored, **enums})
 
 
 def _shown(row: tuple[Any, ...]) -> Dashboard:

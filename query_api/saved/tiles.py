@@ -33,6 +33,16 @@ class TileKind(StrEnum):
     TEXT = "text"
 
 
+class TileChart(StrEnum):
+    """How the numbers of trends are drawn."""
+
+    LINE = "line"
+    AREA = "area"
+    BAR = "bar"
+    TABLE = "table"
+    NUMBER = "number"
+
+
 class TextQuestion(Parameters):
     """A tile that asks nothing."""
 
@@ -95,6 +105,9 @@ class Tile(BaseModel):
         description='The body of `POST /analytics/{kind}`; `{"text": …}` of a text.',
     )
     width: int = Field(default=1, ge=1, le=4, description="Columns that it takes.")
+    chart: TileChart | None = Field(
+        default=None, description="How trends are drawn; null leaves it to who draws."
+    )
 
 
 def check_tile(tile: Tile, place: str) -> None:

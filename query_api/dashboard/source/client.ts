@@ -24,6 +24,11 @@ export class ApiError extends Error {
   }
 }
 
+/** Why something failed, in a sentence. */
+export function said(reason: unknown): string {
+  return reason instanceof ApiError ? reason.message : String(reason);
+}
+
 export const ROOT = "/analytics";
 
 export interface Ask {

@@ -165,11 +165,15 @@ export const TILE_KINDS = [
 ] as const;
 export type TileKind = (typeof TILE_KINDS)[number];
 
+/** How the numbers of trends are drawn; `null`: as a tile of its kind usually is. */
+export type TileChart = "line" | "area" | "bar" | "table" | "number" | null;
+
 export interface Tile {
   title: string;
   kind: TileKind;
   question: Record<string, unknown>;
   width: number;
+  chart: TileChart;
 }
 
 export function selector(event: string | null = null): Selector {

@@ -12,7 +12,9 @@ describe("saved charts", () => {
       order: "strict",
       breakdown: null,
     };
-    const [path, query] = (explorerOf({ title: "", kind: "funnels", question, width: 1 }) ?? "").split("?");
+    const [path, query] = (
+      explorerOf({ title: "", kind: "funnels", question, width: 1, chart: null }) ?? ""
+    ).split("?");
     expect(path).toBe("/funnels");
     expect(Object.fromEntries(new URLSearchParams(query))).toEqual({
       from: "-30d",
@@ -23,7 +25,7 @@ describe("saved charts", () => {
   });
 
   it("have none where there is no explorer", () => {
-    expect(explorerOf({ title: "", kind: "text", question: {}, width: 1 })).toBeNull();
+    expect(explorerOf({ title: "", kind: "text", question: {}, width: 1, chart: null })).toBeNull();
   });
 });
 

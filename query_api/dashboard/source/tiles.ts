@@ -31,6 +31,7 @@ export function explorerOf(tile: Tile): string | null {
   if (range && range.from !== STANDARD.from) query.set("from", range.from);
   if (range && range.to !== STANDARD.to) query.set("to", range.to);
   if (timezone) query.set("tz", timezone);
+  if (tile.chart && tile.chart !== "table") query.set("chart", tile.chart);
   if (tile.kind === "stickiness") {
     query.set("view", "stickiness");
     const [first] = (rest.series ?? []) as unknown[];

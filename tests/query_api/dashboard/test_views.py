@@ -246,3 +246,57 @@ async def test_a_chart_is_kept_and_shared(browser: Browser, served: Served) -> N
         await expect(page.locator(".tile .legend")).to_contain_text(str(shop.EVENTS))
         await guest.open("/")
         await expect(page.get_by_label("Read key")).to_be_visible()
+
+
+async def test_a_dashboard_is_rearranged_and_stays_so(browser: Browser, served: Served) -> None:
+    """A chart keeps how it is drawn, and where somebody put it."""
+    async with visit(browser, served.url, served.key) as seen:
+        page = await seen.open("/trends")
+        await page.get_by_role("group", name="Chart").get_by_role("button", name="Figures").click()
+        await expect(page.locator(".result .figure")).to_contain_text(str(shop.EVENTS))
+        for title, dashboard in (("Total", None), ("Lines", "Rearranged")):
+            if title == "Lines":
+                await page.get_by_role("group", name="Chart").get_by_role("button", name="Lines").click()
+            await page.get_by_role("button", name="Dashboard").click()
+            dialog = page.get_by_role("dialog")
+            await dialog.get_by_label("Title of the chart").fill(title)
+            if dashboard is None:
+                await dialog.locator("select").select_option(label="A new one")
+                await dialog.get_by_label("Name of the dashboard").fill("Rearranged")
+            else:
+                await dialog.locator("select").select_option(label=dashboard)
+            await dialog.get_by_role("button", name="Add").click()
+            await expect(dialog).to_have_count(0)
+        await seen.open("/dashboards")
+        await page.get_by_role("link", name="Rearranged").click()
+        tiles = page.locator(".tile")
+        await expect(tiles.nth(0).locator(".figure")).to_contain_text(str(shop.EVENTS))
+        await expect(tiles.nth(1).locator(".legend")).to_contain_text(str(shop.EVENTS))
+        await page.get_by_role("button", name="Edit").click()
+        await tiles.nth(0).get_by_role("button", name="Move back").click()
+        await expect(tiles.nth(1).get_by_label("Title")).to_have_value("Total")
+        await tiles.nth(0).locator("select").select_option(label="Table")
+        await expect(tiles.nth(0).locator("table")).to_contain_text(str(shop.EVENTS))
+        await page.get_by_role("button", name="Done").click()
+        await page.reload()
+        await expect(tiles.nth(0)).to_contain_text("Lines")
+        await expect(tiles.nth(0).locator("table")).to_contain_text(str(shop.EVENTS))
+        await expect(tiles.nth(1).locator(".figure")).to_contain_text(str(shop.EVENTS))
+
+
+async def test_events_are_saved_as_a_file(browser: Browser, served: Served) -> None:
+    """The export has the events of the range that is looked at, and no others where names were chosen."""
+    async with visit(browser, served.url, served.key) as seen:
+        page = await seen.open("/trends")
+        for name, count in ((None, shop.EVENTS), ("signup", 6)):
+            await page.get_by_role("button", name="Export events").click()
+            dialog = page.get_by_role("dialog")
+            if name is not None:
+                await dialog.get_by_role("combobox", name="Only these events").fill(name)
+                await page.get_by_role("option", name=name).click()
+            async with page.expect_download() as saving:
+                await dialog.get_by_role("button", name="Download").click()
+            saved = await saving.value
+            assert saved.suggested_filename == "events.csv"
+            path = await saved.path()
+            assert len(path.read_text().splitlines()) == count + 1

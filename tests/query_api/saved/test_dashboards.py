@@ -14,9 +14,9 @@ OTHER = {"authorization": f"Bearer {READ_TWO}"}
 RANGE = {"from": "2026-10-01", "to": "2026-10-01"}
 FUNNEL = {"range": RANGE, "steps": [{"event": "visit"}, {"event": "buy"}]}
 TILES = [
-    {"title": "Way", "kind": "funnels", "question": FUNNEL, "width": 2},
-    {"title": "Words", "kind": "text", "question": {"text": "Hello"}, "width": 1},
-    {"title": "Trend", "kind": "trends", "question": {"range": RANGE, "series": [{"event": "visit"}]}, "width": 4},
+    {"title": "Way", "kind": "funnels", "question": FUNNEL, "width": 2, "chart": None},
+    {"title": "Words", "kind": "text", "question": {"text": "Hello"}, "width": 1, "chart": None},
+    {"title": "Trend", "kind": "trends", "question": {"range": RANGE, "series": [{"event": "visit"}]}, "width": 4, "chart": "bar"},
 ]  # fmt: skip
 
 
@@ -71,6 +71,7 @@ async def test_dashboards_are_kept(asks: httpx.AsyncClient) -> None:
         ({"kind": "funnels", "question": {**FUNNEL, "more": 1}}, "tiles.0.question.more"),
         ({"kind": "other"}, "tiles.0.kind"),
         ({"kind": "text", "width": 5}, "tiles.0.width"),
+        ({"kind": "trends", "chart": "cake"}, "tiles.0.chart"),
     ],
 )
 async def test_tiles_that_cannot_be_answered_are_not_kept(

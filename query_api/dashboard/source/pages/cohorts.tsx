@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import { linkTo } from "../address";
 import { useAnswer } from "../answer";
 import type { Cohort } from "../answers";
-import { ApiError, ask } from "../client";
+import { ask, said } from "../client";
 import { describe } from "../filters";
 import { dateTime, exactNumber } from "../formats";
 import { IconButton } from "../parts/buttons";
@@ -27,7 +27,7 @@ export default function Cohorts() {
       await ask(`cohorts/${cohort.cohort_id}`, { method: "DELETE" });
       answer.again();
     } catch (reason) {
-      toast(reason instanceof ApiError ? reason.message : String(reason));
+      toast(said(reason));
     }
   };
   return (

@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import { go, linkTo, useAddress } from "../address";
 import { useAnswer } from "../answer";
 import type { Dashboard } from "../answers";
-import { ApiError, ask } from "../client";
+import { ask, said } from "../client";
 import { Card } from "../parts/card";
 import { Icon } from "../parts/icon";
 import { Link } from "../parts/link";
@@ -40,7 +40,7 @@ function Shown({ dashboard, scope }: { dashboard: Dashboard; scope: SharedScope 
     try {
       await ask(`dashboards/${id}`, { method: "PUT", body: { name: nextName, tiles: next } });
     } catch (reason) {
-      toast(reason instanceof ApiError ? reason.message : String(reason));
+      toast(said(reason));
     }
   };
   const remove = async () => {
@@ -48,7 +48,7 @@ function Shown({ dashboard, scope }: { dashboard: Dashboard; scope: SharedScope 
       await ask(`dashboards/${id}`, { method: "DELETE" });
       go(linkTo("/dashboards"));
     } catch (reason) {
-      toast(reason instanceof ApiError ? reason.message : String(reason));
+      toast(said(reason));
     }
   };
   const change = (index: number, tile: Tile | null) =>
@@ -95,7 +95,10 @@ function Shown({ dashboard, scope }: { dashboard: Dashboard; scope: SharedScope 
               type="button"
               class="button"
               onClick={() =>
-                void save(name, [...tiles, { title: "Note", kind: "text", question: { text: "" }, width: 1 }])
+                void save(name, [
+                  ...tiles,
+                  { title: "Note", kind: "text", question: { text: "" }, width: 1, chart: null },
+                ])
               }
             >
               <Icon name="plus" size={15} /> Note

@@ -3,9 +3,10 @@ import { useState } from "preact/hooks";
 import { go, linkTo } from "../address";
 import { useAnswer } from "../answer";
 import type { Dashboard } from "../answers";
-import { ApiError, ask } from "../client";
+import { ask } from "../client";
 import { Card } from "../parts/card";
 import { Dialog } from "../parts/dialog";
+import { NameField, SaveForm } from "../parts/save_form";
 import { Icon } from "../parts/icon";
 import { Link } from "../parts/link";
 import { ScopeBar } from "../parts/scope_bar";
@@ -59,46 +60,16 @@ export default function Dashboards() {
 
 function NewDialog({ onClose }: { onClose: () => void }) {
   const [name, setName] = useState("");
-  const [error, setError] = useState<string | null>(null);
   const make = async () => {
-    try {
-      const made = await ask<Dashboard>("dashboards", { body: { name: name.trim(), tiles: [] } });
-      onClose();
-      go(linkTo(`/dashboards/${made.dashboard_id}`));
-    } catch (reason) {
-      setError(reason instanceof ApiError ? reason.message : String(reason));
-    }
+    const made = await ask<Dashboard>("dashboards", { body: { name: name.trim(), tiles: [] } });
+    onClose();
+    go(linkTo(`/dashboards/${made.dashboard_id}`));
   };
   return (
     <Dialog title="New dashboard" onClose={onClose}>
-      <form
-        class="form"
-        onSubmit={(event) => {
-          event.preventDefault();
-          void make();
-        }}
-      >
-        <label class="choice">
-          <span class="choice-label">Name</span>
-          <input
-            class="field"
-            required
-            maxLength={200}
-            value={name}
-            onInput={(event) => setName(event.currentTarget.value)}
-          />
-        </label>
-        {error && (
-          <p class="form-error" role="alert">
-            {error}
-          </p>
-        )}
-        <div class="panel-foot">
-          <button type="submit" class="button primary">
-            Make it
-          </button>
-        </div>
-      </form>
+      <SaveForm label="Make it" save={make}>
+        <NameField label="Name" value={name} onInput={setName} />
+      </SaveForm>
     </Dialog>
   );
 }

@@ -3,7 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import { linkTo, useAddress } from "../address";
 import { CHEAP, useAnswer } from "../answer";
 import type { EventRow, EventsAnswer, PersonAnswer } from "../answers";
-import { ApiError, ask, withQuery } from "../client";
+import { ask, withQuery, said } from "../client";
 import { download } from "../downloads";
 import { dateTime, dayOf, duration, exactNumber } from "../formats";
 import { BarList } from "../parts/bar_list";
@@ -41,7 +41,7 @@ export default function PersonPage() {
           class="button"
           onClick={() => {
             download(`users/${id}/export`, undefined, "user.jsonl").catch((reason: unknown) =>
-              toast(reason instanceof ApiError ? reason.message : String(reason)),
+              toast(said(reason)),
             );
           }}
         >
@@ -107,7 +107,7 @@ function Timeline({ first, id, zone }: { first: EventsAnswer; id: string; zone: 
       setOlder([...older, ...page.events]);
       setNext(page.next);
     } catch (reason) {
-      toast(reason instanceof ApiError ? reason.message : String(reason));
+      toast(said(reason));
     }
   };
   const known = new Set(first.events.map((event) => event.event_id));

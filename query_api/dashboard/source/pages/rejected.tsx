@@ -3,7 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import { useParameter } from "../address";
 import { CHEAP, useAnswer } from "../answer";
 import type { RejectedAnswer, RejectedEvent } from "../answers";
-import { ApiError, ask, withQuery } from "../client";
+import { ask, withQuery, said } from "../client";
 import { dateTime } from "../formats";
 import { Choice } from "../parts/buttons";
 import { Card } from "../parts/card";
@@ -96,7 +96,7 @@ function Rows({
       setOlder([...older, ...page.rejected]);
       setNext(page.next);
     } catch (reason) {
-      toast(reason instanceof ApiError ? reason.message : String(reason));
+      toast(said(reason));
     }
   };
   return (

@@ -47,7 +47,7 @@ export default function Trends() {
       <ScopeBar title="Trends" scope={scope}>
         <IntervalChoice scope={scope} />
         <ExportButton scope={scope} />
-        <AddToDashboard kind="trends" question={question} />
+        <AddToDashboard kind="trends" question={question} chart={table ? "table" : kind} />
       </ScopeBar>
       <div class="explorer beside">
         <Card class="question" title="Series">
@@ -91,6 +91,7 @@ export default function Trends() {
                   { value: "line", label: "Lines" },
                   { value: "area", label: "Area" },
                   { value: "bar", label: "Columns" },
+                  { value: "number", label: "Figures" },
                 ]}
                 onChange={setKind}
               />

@@ -3,7 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import { linkTo, useParameter } from "../address";
 import { CHEAP, useAnswer } from "../answer";
 import type { Person, UsersAnswer } from "../answers";
-import { ApiError, ask } from "../client";
+import { ask, said } from "../client";
 import { propertyName } from "../filters";
 import { dateTime, exactNumber, valueName } from "../formats";
 import { Card } from "../parts/card";
@@ -88,7 +88,7 @@ function People({ first, question, zone }: { first: UsersAnswer; question: Users
       setMore([...more, ...page.users]);
       setNext(page.next);
     } catch (reason) {
-      toast(reason instanceof ApiError ? reason.message : String(reason));
+      toast(said(reason));
     }
     setBusy(false);
   };

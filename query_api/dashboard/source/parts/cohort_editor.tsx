@@ -1,7 +1,7 @@
 /** What makes a cohort: its rules, with a count of the people while one writes. */
 import { useEffect, useState } from "preact/hooks";
 import type { Cohort } from "../answers";
-import { ApiError, ask } from "../client";
+import { ask, said } from "../client";
 import { pruned } from "../filters";
 import { exactNumber } from "../formats";
 import { type Definition, type Rule, selector } from "../questions";
@@ -9,6 +9,7 @@ import { Choice, IconButton, Segmented, Switch } from "./buttons";
 import { Dialog } from "./dialog";
 import { FilterEditor } from "./filter_editor";
 import { Icon } from "./icon";
+import { NameField, SaveForm } from "./save_form";
 import { SelectorEditor } from "./selector_editor";
 
 interface Props {
@@ -30,19 +31,13 @@ export function CohortEditor({ cohort, onClose }: Props) {
   const [definition, setDefinition] = useState<Definition>(
     cohort?.definition ?? { match: "all", rules: [FRESH] },
   );
-  const [error, setError] = useState<string | null>(null);
   const asked = askable(definition);
   const people = usePreview(asked);
   const save = async () => {
-    if (asked === null) return;
-    try {
-      const body = { name: name.trim(), definition: asked };
-      if (cohort === null) await ask("cohorts", { body });
-      else await ask(`cohorts/${cohort.cohort_id}`, { method: "PUT", body });
-      onClose(true);
-    } catch (reason) {
-      setError(reason instanceof ApiError ? reason.message : String(reason));
-    }
+    const body = { name: name.trim(), definition: asked };
+    if (cohort === null) await ask("cohorts", { body });
+    else await ask(`cohorts/${cohort.cohort_id}`, { method: "PUT", body });
+    onClose(true);
   };
   const setRule = (index: number, rule: Rule | null) =>
     setDefinition({
@@ -51,23 +46,17 @@ export function CohortEditor({ cohort, onClose }: Props) {
     });
   return (
     <Dialog title={cohort ? "Edit cohort" : "New cohort"} onClose={() => onClose(false)} wide>
-      <form
-        class="form"
-        onSubmit={(event) => {
-          event.preventDefault();
-          void save();
-        }}
+      <SaveForm
+        label="Save"
+        disabled={asked === null}
+        beside={
+          <span class="preview" role="status">
+            {people}
+          </span>
+        }
+        save={save}
       >
-        <label class="choice">
-          <span class="choice-label">Name</span>
-          <input
-            class="field"
-            required
-            maxLength={200}
-            value={name}
-            onInput={(event) => setName(event.currentTarget.value)}
-          />
-        </label>
+        <NameField label="Name" value={name} onInput={setName} />
         <Segmented
           label="How the rules combine"
           value={definition.match}
@@ -87,20 +76,7 @@ export function CohortEditor({ cohort, onClose }: Props) {
         >
           <Icon name="plus" size={15} /> Rule
         </button>
-        {error && (
-          <p class="form-error" role="alert">
-            {error}
-          </p>
-        )}
-        <div class="panel-foot">
-          <span class="preview" role="status">
-            {people}
-          </span>
-          <button type="submit" class="button primary" disabled={asked === null}>
-            Save
-          </button>
-        </div>
-      </form>
+      </SaveForm>
     </Dialog>
   );
 }
@@ -123,8 +99,7 @@ function usePreview(definition: Definition | null): string {
       }).then(
         ({ people }) => setShown(`${exactNumber(people)} people now`),
         (reason: unknown) => {
-          if (!controller.signal.aborted)
-            setShown(reason instanceof ApiError ? reason.message : String(reason));
+          if (!controller.signal.aborted) setShown(said(reason));
         },
       );
     }, 300);

@@ -1,7 +1,7 @@
 /** Events as a file. */
 import { useState } from "preact/hooks";
 import { eventChoices } from "../catalogue";
-import { ApiError } from "../client";
+import { said } from "../client";
 import { download } from "../downloads";
 import { describe } from "../filters";
 import { rangeName } from "../ranges";
@@ -39,7 +39,7 @@ function ExportDialog({ scope, onClose }: { scope: SharedScope; onClose: () => v
       );
       onClose();
     } catch (reason) {
-      setError(reason instanceof ApiError ? reason.message : String(reason));
+      setError(said(reason));
       setBusy(false);
     }
   };

@@ -1,6 +1,6 @@
 /** A link to a dashboard, for those who have no key. */
 import { useState } from "preact/hooks";
-import { ApiError, ask } from "../client";
+import { ask, said } from "../client";
 import { CodeBlock } from "./copy";
 import { Dialog } from "./dialog";
 
@@ -12,7 +12,7 @@ export function ShareDialog({ id, onClose }: { id: number; onClose: () => void }
       setToken((await ask<{ token: string }>(`dashboards/${id}/share`, { method: "POST" })).token);
       setNote("");
     } catch (reason) {
-      setNote(reason instanceof ApiError ? reason.message : String(reason));
+      setNote(said(reason));
     }
   };
   const close = async () => {
@@ -21,7 +21,7 @@ export function ShareDialog({ id, onClose }: { id: number; onClose: () => void }
       setToken(null);
       setNote("No link opens it any more.");
     } catch (reason) {
-      setNote(reason instanceof ApiError ? reason.message : String(reason));
+      setNote(said(reason));
     }
   };
   return (

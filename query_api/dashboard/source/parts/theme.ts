@@ -9,18 +9,14 @@ function systemTheme(): Theme {
   return matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
 }
 
+/** What `public/theme.js` made the page. */
 export function currentTheme(): Theme {
-  const chosen = document.documentElement.dataset.theme;
-  return chosen === "light" || chosen === "dark" ? chosen : systemTheme();
+  return document.documentElement.dataset.theme === "dark" ? "dark" : "light";
 }
 
 export function toggleTheme(): void {
   const next: Theme = currentTheme() === "dark" ? "light" : "dark";
-  if (next === systemTheme()) {
-    forget(KEY);
-    delete document.documentElement.dataset.theme;
-  } else {
-    keep(KEY, next);
-    document.documentElement.dataset.theme = next;
-  }
+  if (next === systemTheme()) forget(KEY);
+  else keep(KEY, next);
+  document.documentElement.dataset.theme = next;
 }

@@ -1,15 +1,23 @@
 /** One chart of a dashboard, asked and drawn; and its tools while the dashboard is edited. */
 import { CHEAP, COSTLY, useAnswer } from "../answer";
 import type { Provenance } from "../answers";
-import type { Tile } from "../questions";
+import type { Tile, TileChart } from "../questions";
 import { endsNow } from "../ranges";
 import type { SharedScope } from "../scope";
 import { explorerOf } from "../tiles";
 import { TileView } from "../views/tile_view";
-import { IconButton } from "./buttons";
+import { Choice, IconButton } from "./buttons";
 import { Card } from "./card";
 import { Link } from "./link";
 import { States } from "./states";
+
+const CHARTS: { value: NonNullable<TileChart>; label: string }[] = [
+  { value: "line", label: "Lines" },
+  { value: "area", label: "Area" },
+  { value: "bar", label: "Columns" },
+  { value: "table", label: "Table" },
+  { value: "number", label: "Figures" },
+];
 
 export interface Edit {
   change: (tile: Tile | null) => void;
@@ -81,6 +89,15 @@ export function TileCard({
 function TileTools({ tile, edit }: { tile: Tile; edit: Edit }) {
   return (
     <>
+      {tile.kind === "trends" && (
+        <Choice
+          label="Chart"
+          hideLabel
+          value={tile.chart ?? "area"}
+          options={CHARTS}
+          onChange={(chart) => edit.change({ ...tile, chart })}
+        />
+      )}
       <IconButton icon="left" label="Move forward" disabled={edit.first} onClick={() => edit.move(-1)} />
       <IconButton icon="right" label="Move back" disabled={edit.last} onClick={() => edit.move(1)} />
       <button

@@ -22,7 +22,13 @@ export function TileView({ tile, answer, live }: { tile: Tile; answer: unknown; 
   switch (tile.kind) {
     case "trends":
       return (
-        <TrendsView answer={answer as TrendsAnswer} kind="area" height={220} live={live} label={tile.title} />
+        <TrendsView
+          answer={answer as TrendsAnswer}
+          kind={tile.chart ?? "area"}
+          height={220}
+          live={live}
+          label={tile.title}
+        />
       );
     case "funnels":
       return <FunnelView answer={answer as FunnelsAnswer} />;

@@ -4,9 +4,10 @@ import type { Series, TrendsAnswer } from "../answers";
 import { type Line, TimeChart } from "../charts/time_chart";
 import { axisNumber, bucketName, change, exactNumber, percent, shortNumber, valueName } from "../formats";
 import { Table, type TableData } from "../parts/table";
+import { Figure } from "../parts/tile";
 import { nameOf } from "../questions";
 
-export type TrendsKind = "line" | "area" | "bar" | "table";
+export type TrendsKind = "line" | "area" | "bar" | "table" | "number";
 
 interface Props {
   answer: TrendsAnswer;
@@ -55,6 +56,23 @@ export function TrendsView({ answer, kind, height = 300, live, legend = true, la
         data={trendsTable(answer)}
         format={(value) => (typeof value === "number" ? exactNumber(value) : (value ?? "–"))}
       />
+    );
+  }
+  if (kind === "number") {
+    return (
+      <div class="figures">
+        {named.map(({ one, name }) => (
+          <Figure
+            key={`${one.key} ${name}`}
+            label={name}
+            value={shortNumber(one.total)}
+            full={exactNumber(one.total)}
+            approximate={answer.exactness === "approximate"}
+            now={one.total}
+            before={one.previous?.total}
+          />
+        ))}
+      </div>
     );
   }
   const lines = named

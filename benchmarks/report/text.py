@@ -93,7 +93,7 @@ def render(run: Run, pictures: Sequence[Picture], *, heading: int = 1) -> str:
             *_pictures(pictures, "latency"),
         ]
     if results := run.of(Group.QUERY):
-        parts += [f"{mark}# Questions", _latencies(results)]
+        parts += [f"{mark}# Questions", _latencies(results), _costs(results)]
     parts += _figures(run, mark)
     if run.skipped:
         parts += [

@@ -31,6 +31,9 @@ export const COSTLY = 10_000;
 /** A store answers this page at most one part in so many of its time, for each card. */
 const PATIENCE = 4;
 
+/** Milliseconds until it is looked again whether an answer that is under way has come. */
+const MOMENT = 200;
+
 export function useAnswer<T>({ path, body, method, open, every = 0 }: Asking): Answered<T> {
   const question = JSON.stringify([path, method ?? null, body ?? null]);
   const [state, setState] = useState<Omit<Answered<T>, "again"> & { question: string }>(() => ({
@@ -93,11 +96,22 @@ export function useAnswer<T>({ path, body, method, open, every = 0 }: Asking): A
 
   useEffect(() => {
     if (!every) return;
-    return onPulse(() => {
-      // One that is under way would be too old by nothing but a moment; what takes long is asked less often.
-      const pause = Math.max(every, took.current * PATIENCE);
-      if (running.current === null && Date.now() - last.current >= pause) run(false);
+    let due = 0;
+    const follow = () => {
+      due = 0;
+      // What takes long is asked less often.
+      const wait = last.current + Math.max(every, took.current * PATIENCE) - Date.now();
+      if (running.current === null && wait <= 0) run(false);
+      // Later, then: what happened just now must not wait for the next event, which may never come.
+      else due = window.setTimeout(follow, Math.max(wait, MOMENT));
+    };
+    const stop = onPulse(() => {
+      if (!due) follow();
     });
+    return () => {
+      stop();
+      clearTimeout(due);
+    };
   }, [every, run]);
 
   const again = useCallback(() => run(true), [run]);

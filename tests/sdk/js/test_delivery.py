@@ -277,7 +277,8 @@ async def test_the_server_sets_the_pace(browser: Browser, site: Site) -> None:
             retry = {"index": 0, "result": "retry", "code": "unavailable", "message": "-"}
             gateway.say(type="ack", id=batch["id"], accepted=9, results=[retry])
         await page.wait_for_function(_WAITING, arg=24)
-        await page.clock.run_for(4_900)
+        # The page's clock goes on by itself, too, however busy the machine is.
+        await page.clock.run_for(2_000)
         await track(page, 60)
         assert len(gateway.batches) == 4
         await page.clock.run_for(31_000)

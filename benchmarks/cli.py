@@ -130,12 +130,16 @@ def stage_command(
         raise typer.BadParameter("goes with --into: single stages are no report", param_hint="--docs")
     if unknown := [name for name in names if name not in STAGES]:
         raise typer.BadParameter(f"there is no stage {unknown[0]!r}; there are {', '.join(STAGES)}")
+    # Read first: nobody should measure for an hour and then hear that there is nothing to put it into.
+    if into is not None and not (into / RUN_FILE).is_file():
+        raise typer.BadParameter(f"there is no {RUN_FILE} in {into}", param_hint="--into")
+    earlier = None if into is None else read_run(into / RUN_FILE)
     sizes = FULL if full else TINY if tiny else QUICK
     *_, run = run_stages("stage", names, Options(sizes, pathway_python), _tell)
     if as_json:
         print(msgspec.json.encode(run).decode())
-    if into is not None:
-        whole = put_into(read_run(into / RUN_FILE), run)
+    if earlier is not None and into is not None:
+        whole = put_into(earlier, run)
         write_run(whole, into / RUN_FILE)
         _write(whole, into, docs=docs)
     _end(run)

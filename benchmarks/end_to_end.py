@@ -93,6 +93,36 @@ async def measure_load(
         on_start: called when the sending begins.
     """
     disk_before = await asyncio.to_thread(disk_bytes, stack.settings.data)
+    report, progress = await _sent_and_stored(stack, project, load, profile, on_start)
+    disk = await asyncio.to_thread(disk_bytes, stack.settings.data) - disk_before
+    latencies = Latencies()
+    latencies.add(report.latencies)
+    return Result(
+        name=name,
+        title=title,
+        group=group,
+        events=report.sent,
+        seconds=progress.all_at - report.began,
+        checks=_checks(report, progress.stored),
+        settings=_settings(stack, load),
+        figures=_figures(stack, report, progress, disk),
+        latencies={"ack": latencies.summary()},
+        cpu_microseconds={each: spent / report.sent * 1e6 for each, spent in progress.cpu_seconds.items()},
+        timelines={
+            "acknowledged": report.timeline,
+            "visible": [(at - report.began, visible) for at, visible in progress.samples],
+        },
+    )
+
+
+async def _sent_and_stored(
+    stack: BenchStack,
+    project: ProjectKeys,
+    load: Load,
+    profile: Path | None,
+    on_start: Callable[[], object],
+) -> tuple[LoadReport, _Progress]:
+    """Send the load, and watch the stores meanwhile until they hold it."""
     profiles = {each: stack.processes[each] for each in _PROFILED if each in stack.processes}
     counts = await asyncio.to_thread(StoreCounts, stack.postgres_url, stack.settings.clickhouse_dsn)
     try:
@@ -105,35 +135,20 @@ async def measure_load(
                     on_start()
     finally:
         counts.close()
-    report, progress = sending.result(), watching.result()
-    disk = await asyncio.to_thread(disk_bytes, stack.settings.data) - disk_before
-    latencies = Latencies()
-    latencies.add(report.latencies)
-    return Result(
-        name=name,
-        title=title,
-        group=group,
-        events=report.sent,
-        seconds=progress.all_at - report.began,
-        checks=_checks(report, progress.stored),
-        settings=_settings(stack, load),
-        figures={
-            "acknowledged a second": report.accepted / (report.ended - report.began),
-            "stored a second": report.sent / (progress.all_at - report.began),
-            "CPU µs an event": sum(progress.cpu_seconds.values()) / report.sent * 1e6,
-            "CPU µs an event of the load generator": report.cpu_seconds / report.sent * 1e6,
-            "start seconds": stack.start_seconds,
-            "resident MiB idle": stack.idle_mib,
-            "resident MiB": stack.resident_mib,
-            "bytes on disk an event": max(disk, 0) / report.sent,
-        },
-        latencies={"ack": latencies.summary()},
-        cpu_microseconds={each: spent / report.sent * 1e6 for each, spent in progress.cpu_seconds.items()},
-        timelines={
-            "acknowledged": report.timeline,
-            "visible": [(at - report.began, visible) for at, visible in progress.samples],
-        },
-    )
+    return sending.result(), watching.result()
+
+
+def _figures(stack: BenchStack, report: LoadReport, progress: _Progress, disk: int) -> dict[str, float]:
+    return {
+        "acknowledged a second": report.accepted / (report.ended - report.began),
+        "stored a second": report.sent / (progress.all_at - report.began),
+        "CPU µs an event": sum(progress.cpu_seconds.values()) / report.sent * 1e6,
+        "CPU µs an event of the load generator": report.cpu_seconds / report.sent * 1e6,
+        "start seconds": stack.start_seconds,
+        "resident MiB idle": stack.idle_mib,
+        "resident MiB": stack.resident_mib,
+        "bytes on disk an event": max(disk, 0) / report.sent,
+    }
 
 
 def _settings(stack: BenchStack, load: Load) -> dict[str, str | int | float]:

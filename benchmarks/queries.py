@@ -1,7 +1,7 @@
 """Asking the query API, by the standard library: it costs little beside what answers."""
 
 import json
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPResponse, RemoteDisconnected
 from typing import Any
 from urllib.parse import urlencode
 
@@ -21,13 +21,21 @@ class QueryClient:
     def ask(self, path: str, parameters: dict[str, str]) -> dict[str, Any]:
         """Return the answer of ``/analytics/<path>``."""
         query = f"?{urlencode(parameters)}" if parameters else ""
-        self._connection.request("GET", f"/analytics/{path}{query}", headers=self._headers)
-        answer = self._connection.getresponse()
+        try:
+            answer = self._get(f"/analytics/{path}{query}")
+        except RemoteDisconnected:
+            # A server closes a connection that nobody used for a while; the next question opens another.
+            self._connection.close()
+            answer = self._get(f"/analytics/{path}{query}")
         body = answer.read()
         if answer.status != 200:
             raise RuntimeError(f"the query API answered {answer.status}: {body[:500].decode()}")
         decoded: dict[str, Any] = json.loads(body)
         return decoded
+
+    def _get(self, address: str) -> HTTPResponse:
+        self._connection.request("GET", address, headers=self._headers)
+        return self._connection.getresponse()
 
     def close(self) -> None:
         """Let go of the connection."""

@@ -5,7 +5,7 @@ A column is a dimension with its values, each with the number of events that hav
 came than it has places for, which is once in a while, so nobody pays for it otherwise.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 from itertools import chain
 from typing import Any
@@ -21,37 +21,45 @@ Fields = dict[str, Any]
 Columns = dict[str, dict[str, int]]
 """dimension -> value -> events. A dimension that came with null only has no value."""
 
+_COUNTED_AS_OTHER = {int, float, list, dict}
+
 
 def count_columns(seen: list[Fields]) -> Columns:
     """Count the values of each dimension.
+
+    Events of one client have the same names in the same order, so their values are taken column by column.
 
     Args:
         seen: properties and context of each event, in turn; the two share no name.
     """
     columns: Columns = {}
-    try:
-        pairs = Counter(chain.from_iterable(map(dict.items, seen)))
-    except TypeError:
-        # Lists and objects cannot be counted like this.
-        pairs = Counter()
-        apart = set(chain.from_iterable(seen))
-    else:
-        # 0 is False to Python, and 1 is True.
-        apart = {name for name, value in pairs if type(value) is not str and value in (0, 1)}
-    for (name, value), number in pairs.items():
-        # What is counted most often is plain text, and goes without a call.
-        if type(value) is str and 0 < len(value) <= VALUE_LENGTH and name in columns and name not in apart:
-            column = columns[name]
-            column[value] = column.get(value, 0) + number
-        elif name not in apart:
-            _put(columns, name, value, number)
-    if apart:
-        for fields in seen:
-            # The smaller of the two, for there may be many of either.
-            for name in apart if len(apart) < len(fields) else fields:
-                if name in apart and name in fields:
-                    _put(columns, name, fields[name], 1)
+    contexts = Counter(map(id, seen[1::2]))
+    if len(contexts) * 4 < len(seen):
+        # One context serves many events, and is looked at once for all of them.
+        for context in {id(context): context for context in seen[1::2]}.values():
+            for name, value in context.items():
+                _put(columns, name, value, contexts[id(context)])
+        seen = seen[::2]
+    shapes: defaultdict[tuple[str, ...], list[Fields]] = defaultdict(list)
+    for fields in seen:
+        shapes[tuple(fields)].append(fields)
+    for names, alike in shapes.items():
+        for name, values in zip(names, zip(*map(dict.values, alike), strict=True), strict=True):
+            _count_values(columns, name, values)
     return columns
+
+
+def _count_values(columns: Columns, name: str, values: tuple[Any, ...]) -> None:
+    """Count the values of a dimension, one of each event."""
+    kinds = set(map(type, values))
+    if kinds <= _COUNTED_AS_OTHER:
+        _put(columns, name, values[0], len(values))
+    elif kinds == {str}:
+        for value, number in Counter(values).items():
+            _put(columns, name, value, number)
+    else:
+        for value in values:
+            _put(columns, name, value, 1)
 
 
 def join_columns(parts: list[Columns]) -> Columns:
@@ -93,7 +101,7 @@ def _put(columns: Columns, name: str, value: Any, number: int) -> None:
     if column is None:
         column = columns[name or OTHER] = {}
     if value is not None:
-        told = _told(value)
+        told = value if type(value) is str and 0 < len(value) <= VALUE_LENGTH else _told(value)
         column[told] = column.get(told, 0) + number
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from dataflows.columns import Fields
-from dataflows.dedup import dedup_key, place_of
+from dataflows.dedup import dedup_key, place_of, places_of
 from event_log.port import Message
 from schemas.envelope import (
     RULES_VERSION,
@@ -118,7 +118,7 @@ def _trust(batch: SubBatch, decoded: DecodedMessage) -> bool:
     project = dedup_key(batch.project_id, b"")
     decoded.keys.extend([ids[begin : begin + 16] + project for begin in range(0, len(ids), 16)])
     first = decoded.received
-    decoded.places.extend([place_of(decoded.offset, index) for index in range(first, first + len(events))])
+    decoded.places.extend(places_of(decoded.offset, range(first, first + len(events))))
     decoded.batches.append(SoundBatch(batch, events, properties))
     return True
 

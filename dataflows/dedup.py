@@ -6,9 +6,11 @@ again, and nothing else, whatever was stored elsewhere before the crash.
 """
 
 from collections.abc import Sequence
+from struct import Struct
 from typing import Protocol
 
 PLACE_BYTES = 12
+_packed_index = Struct(">I").pack
 
 
 class DedupIndex(Protocol):
@@ -36,6 +38,12 @@ def place_of(offset: int, index: int) -> bytes:
     return offset.to_bytes(8, "big") + index.to_bytes(4, "big")
 
 
+def places_of(offset: int, indexes: range) -> list[bytes]:
+    """Return the :func:`place_of` of consecutive events of one message."""
+    message = offset.to_bytes(8, "big")
+    return [message + index for index in map(_packed_index, indexes)]
+
+
 def find_first(index: DedupIndex, keys: list[bytes], places: list[bytes]) -> list[bool]:
     """Tell for each event whether it is the first with its id, and remember those that are new.
 
@@ -47,9 +55,14 @@ def find_first(index: DedupIndex, keys: list[bytes], places: list[bytes]) -> lis
     Returns:
         For each event whether it passes.
     """
+    known_places = index.get(keys)
+    # The usual case: every id is new, and no two are the same.
+    if not any(known_places) and len(first := dict(zip(keys, places, strict=True))) == len(keys):
+        index.put(first)
+        return [True] * len(keys)
     passed: list[bool] = []
     new: dict[bytes, bytes] = {}
-    for key, place, known in zip(keys, places, index.get(keys), strict=True):
+    for key, place, known in zip(keys, places, known_places, strict=True):
         if known is None:
             # Within these keys, too, only the first is new.
             passed.append(new.setdefault(key, place) is place)

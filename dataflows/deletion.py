@@ -65,20 +65,9 @@ def delete_person(
     hours: set[int] = set()
     chunks: list[HourRange] = []
 
-    digests = [digest_of_person(project_id, one) for one in ids]
-
     def delete(closing: Closing) -> None:
-        hours.update(in_postgres.hours_left(stores.postgres, project_id, digests))
-        hours.update(in_postgres.hours_of(stores.postgres, project_id, ids))
-        hours.update(in_clickhouse.hours_of(stores.clickhouse, project_id, ids))
-        # Recorded before anything goes: whatever is killed then, nothing comes back or is left undone.
-        in_postgres.record_deleted(stores.postgres, project_id, digests, closing.log_id, closing.ends, hours)
+        hours.update(_delete_rows(stores, closing, project_id, ids, report))
         chunks.extend(HourRange(hour, hour + Interval.HOUR) for hour in sorted(hours))
-        report.events = in_postgres.delete_events(
-            stores.postgres, project_id, ids, closing.log_id, closing.ends
-        )
-        in_clickhouse.delete_person(stores.clickhouse, project_id, ids, hours, closing.log_id, closing.ends)
-        report.rejected = in_postgres.delete_rejected(stores.postgres, project_id, _written(ids))
 
     everything = HourRange(0, 2**32 // Interval.HOUR * Interval.HOUR)
     counted = rebuild(
@@ -93,10 +82,33 @@ def delete_person(
         on_closed=delete,
     )
     in_clickhouse.delete_empty_cells(stores.clickhouse, project_id, hours)
-    in_postgres.record_complete(stores.postgres, project_id, digests)
+    in_postgres.record_complete(stores.postgres, project_id, _digests(project_id, ids))
     report.hours = counted.hours
     in_postgres.vacuum_events(stores.postgres)
     return report
+
+
+def _delete_rows(
+    stores: Stores, closing: Closing, project_id: int, ids: Sequence[str], report: DeletionReport
+) -> set[int]:
+    """Delete all that the person sent before the control message; return the hours that must be counted anew."""
+    digests = _digests(project_id, ids)
+    hours = {
+        *in_postgres.hours_left(stores.postgres, project_id, digests),
+        *in_postgres.hours_of(stores.postgres, project_id, ids),
+        *in_clickhouse.hours_of(stores.clickhouse, project_id, ids),
+    }
+    # Recorded before anything goes: whatever is killed then, nothing comes back or is left undone.
+    in_postgres.record_deleted(stores.postgres, project_id, digests, closing.log_id, closing.ends, hours)
+    report.events = in_postgres.delete_events(stores.postgres, project_id, ids, closing.log_id, closing.ends)
+    in_clickhouse.delete_person(stores.clickhouse, project_id, ids, hours, closing.log_id, closing.ends)
+    report.rejected = in_postgres.delete_rejected(stores.postgres, project_id, _written(ids))
+    in_postgres.delete_failed_deliveries(stores.postgres, project_id, _written(ids))
+    return hours
+
+
+def _digests(project_id: int, ids: Sequence[str]) -> list[bytes]:
+    return [digest_of_person(project_id, one) for one in ids]
 
 
 def _written(ids: Sequence[str]) -> list[bytes]:

@@ -1,5 +1,6 @@
 """When an event happened, corrected for the clock of the client that said so."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from schemas.event import EARLIEST
@@ -26,3 +27,24 @@ def correct_time(timestamp: datetime | None, sent_at: datetime | None, received_
     if timestamp < EARLIEST:
         return EARLIEST
     return timestamp.astimezone(UTC)
+
+
+def correct_times(
+    timestamps: Sequence[datetime | None], sent_at: datetime | None, received_at: datetime
+) -> list[datetime]:
+    """Do for the events of one batch what :func:`correct_time` does for one.
+
+    Args:
+        timestamps: of each event.
+        sent_at: when the client sent them, by its clock.
+        received_at: in UTC.
+    """
+    if sent_at is not None:
+        try:
+            moved = [received_at - (sent_at - timestamp) for timestamp in timestamps]  # type: ignore[operator]
+        except (TypeError, OverflowError):
+            pass  # Some have no time, or an absurd one.
+        else:
+            if moved and min(moved) >= EARLIEST and max(moved) <= received_at:
+                return moved
+    return [correct_time(timestamp, sent_at, received_at) for timestamp in timestamps]

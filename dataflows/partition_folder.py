@@ -9,6 +9,7 @@ from uuid import uuid4
 from dataflows.recovery import create_recovery_store
 from sinks.errors import PartitionOwned
 from smolhog.file_lock import FileLock, FileLocked
+from smolhog.whole_files import write_whole
 
 
 class PartitionFolder:
@@ -28,9 +29,12 @@ class PartitionFolder:
         self.path = path
         self.dedup = path / "dedup"
         self.recovery = path / "recovery"
-        self.id = _id_of(path / "id")
         self._begun = path / "begun"
         self._has_begun = self._begun.exists()
+        if self.recovery.exists() and not (path / "id").exists():
+            # Of a version that gave folders no id.
+            self.note_state()
+        self.id = _id_of(path / "id")
 
     @property
     def place(self) -> str:
@@ -45,7 +49,7 @@ class PartitionFolder:
     def note_state(self) -> None:
         """Say that there is state, once there is."""
         if not self._has_begun:
-            self._begun.touch()
+            write_whole(self._begun, "")
             self._has_begun = True
 
     def create_recovery_store(self) -> None:
@@ -73,9 +77,7 @@ def owned(path: Path) -> Iterator[PartitionFolder]:
 
 
 def _id_of(file: Path) -> str:
-    """Read the folder's id; make one, whole or not at all, where there is none."""
+    """Read the folder's id; make one where there is none."""
     if not file.exists():
-        new = file.with_name("id.new")
-        new.write_text(f"{uuid4().hex}\n")
-        new.rename(file)
+        write_whole(file, f"{uuid4().hex}\n")
     return file.read_text().strip()

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from hashlib import blake2b
-from itertools import chain, compress
+from itertools import chain, compress, groupby, islice
 
 from dataflows.decode import DecodedMessage, SoundBatch, decode
 from dataflows.dedup import DedupIndex, dedup_key, find_first, place_of
 from dataflows.deleted_people import DeletedPeople
-from dataflows.enrich import Enricher
-from dataflows.event_time import correct_time
+from dataflows.enrich import Context, Enricher
+from dataflows.event_time import correct_times
 from dataflows.refusals import UNREADABLE_EVENTS, RefusalWatch
 from dataflows.rollup import RollupCounter
 from event_log.port import Message
@@ -121,9 +121,9 @@ class PartitionPipeline:
         for message in decoded:
             for control in message.controls:
                 self._rollups.close(message.offset, control.project_id, control.begin, control.end)
-            parts = [self._store(message, batch, days) for batch in message.batches]
+            stored = self._store(message, days)
             events = sum(len(batch.events) for batch in message.batches)
-            rows.append(MessageRows(message.offset, events, b"".join(parts), message.rejected))
+            rows.append(MessageRows(message.offset, events, stored, message.rejected))
         self.counts.stored += sum(message.events for message in rows)
         self.after("enrich, count and format")
         return StoredBatch(
@@ -168,24 +168,39 @@ class PartitionPipeline:
                 _first_of(batch, [next(passes) for _ in batch.events]) for batch in message.batches
             ]
 
-    def _store(self, message: DecodedMessage, batch: SoundBatch, days: set[int]) -> bytes:
+    def _store(self, message: DecodedMessage, days: set[int]) -> bytes:
         """Put context to events, count them and format them; adds the days of their times to ``days``."""
-        header, events, properties = batch
         enricher = self._enricher
-        shared = enricher.context_of_client(header.client_address, header.user_agent)
-        contexts = [enricher.put_context(shared, fields) for fields in properties]
-        sent_at, received_at = header.sent_at, header.received_at
-        times = format_times([correct_time(event.timestamp, sent_at, received_at) for event in events])
-        minutes = [_minute_of(time[:16]) for time in times]
-        days.update({minute // _SECONDS_A_DAY for minute in minutes})
-        self._rollups.count(
-            message.offset,
-            int(received_at.timestamp()),
-            header.project_id,
-            zip(minutes, [event.event for event in events], properties, contexts, strict=True),
+        contexts: list[Context] = []
+        instants: list[datetime] = []
+        for header, events, properties in message.batches:
+            shared = enricher.context_of_client(header.client_address, header.user_agent)
+            contexts.extend([enricher.put_context(shared, fields) for fields in properties])
+            sent = [event.timestamp for event in events]
+            instants.extend(correct_times(sent, header.sent_at, header.received_at))
+        times = format_times(instants)
+        minutes = [time[:16] for time in times]
+        seconds = {minute: _seconds_of(minute) for minute in set(minutes)}
+        days.update(second // _SECONDS_A_DAY for second in seconds.values())
+        names = [event.event for batch in message.batches for event in batch.events]
+        fields = chain.from_iterable(batch.properties for batch in message.batches)
+        countable = zip(map(seconds.__getitem__, minutes), names, fields, contexts, strict=True)
+        # Each call costs as much as a few events do, and a message has parts of many clients.
+        for (project_id, log_time), alike in groupby(message.batches, _counted_as):
+            together = islice(countable, sum(len(batch.events) for batch in alike))
+            self._rollups.count(message.offset, log_time, project_id, together)
+        texts = iter([context.text for context in contexts])
+        formatted = iter(times)
+        return b"".join(
+            format_rows(
+                batch.events,
+                islice(formatted, len(batch.events)),
+                islice(texts, len(batch.events)),
+                row_end(batch.header, self._log_id, self._partition, message.offset),
+                plain=message.plain,
+            )
+            for batch in message.batches
         )
-        end = row_end(header, self._log_id, self._partition, message.offset)
-        return format_rows(events, times, [context.text for context in contexts], end, plain=message.plain)
 
 
 def _nobody_measures(step: str) -> None:
@@ -198,7 +213,12 @@ def _first_of(batch: SoundBatch, passes: list[bool]) -> SoundBatch:
     )
 
 
+def _counted_as(batch: SoundBatch) -> tuple[int, int]:
+    """Return project and log time, in whole seconds since 1970."""
+    return batch.header.project_id, int(batch.header.received_at.timestamp())
+
+
 @lru_cache(maxsize=10_000)
-def _minute_of(time: str) -> int:
-    """Return the minute that a formatted time begins with, in seconds since 1970."""
-    return int(datetime.fromisoformat(f"{time}+00:00").timestamp())
+def _seconds_of(minute: str) -> int:
+    """Return the seconds since 1970 at which a minute begins, formatted as times begin."""
+    return int(datetime.fromisoformat(f"{minute}+00:00").timestamp())

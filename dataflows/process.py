@@ -27,6 +27,10 @@ from smolhog.tracing import current_tracing
 _log = structlog.get_logger()
 
 EMIT_ALL_EVERY = timedelta(seconds=1)
+"""Time between two emissions of everything, at least."""
+EMIT_ALL_LATEST = timedelta(seconds=3)
+"""And at most, however many cells change."""
+_CELLS_A_SECOND = 1_500
 
 PipelineFactory = Callable[[RollupCounter], PartitionPipeline]
 
@@ -43,7 +47,8 @@ class ProcessLogic(StatefulBatchLogic[list[Message], StoredBatch, bytes]):
         rollups: the pipeline's open cells.
         sync: makes the dedup index survive a power cut; called before each snapshot.
         emit_every: time between two emissions of events' totals. Everything else, many times the rows,
-            is emitted every :data:`EMIT_ALL_EVERY`.
+            is emitted every :data:`EMIT_ALL_EVERY`; less often where thousands of cells change each time, since
+            both this process and ClickHouse take each of them as long as an event.
     """
 
     def __init__(
@@ -81,8 +86,10 @@ class ProcessLogic(StatefulBatchLogic[list[Message], StoredBatch, bytes]):
         now = datetime.now(UTC)
         self._next_emit = now + self._emit_every
         if now >= self._next_emit_all:
-            self._next_emit_all = now + EMIT_ALL_EVERY
-            return self._emit_all()
+            emitted = self._emit_all()
+            cells = sum(len(rows.totals) for batch in emitted[0] for rows in batch.rollups)
+            self._next_emit_all = now + pause_after(cells)
+            return emitted
         totals = self._rollups.emit_totals()
         return [self._empty()._replace(rollups=totals)], StatefulBatchLogic.RETAIN
 
@@ -133,3 +140,9 @@ class ProcessLogic(StatefulBatchLogic[list[Message], StoredBatch, bytes]):
         )
         for reason, number in refused.items():
             EVENTS_REJECTED.labels("dataflow", reason).inc(number)
+
+
+def pause_after(cells: int) -> timedelta:
+    """Return the time to the next emission of everything after one of so many cells."""
+    pause = timedelta(seconds=cells / _CELLS_A_SECOND)
+    return min(max(EMIT_ALL_EVERY, pause), EMIT_ALL_LATEST)

@@ -16,7 +16,7 @@ from pamqp import commands
 from event_log.errors import EventLogClosed, EventLogUnavailable, OffsetBeyondEnd, OffsetGone
 from event_log.port import DEFAULT_MAX_MESSAGE_BYTES, Message, Retention, check_partition, check_size
 from event_log.rabbitmq_link import Link, LinkSettings, unavailable_on_failure
-from event_log.rabbitmq_streams import Streams, declare_streams
+from event_log.rabbitmq_streams import SETTLE_SECONDS, Streams, declare_streams
 from event_log.rabbitmq_subscription import Probe, Subscription
 
 log = structlog.get_logger()
@@ -51,8 +51,12 @@ class RabbitMQEventLog:
         reconnect_delay: float = 0.25,
         heartbeat: int = 10,
         max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES,
+        settle: float = SETTLE_SECONDS,
     ) -> Self:
         """Connect, and create the streams that are missing.
+
+        A log that is new takes `settle` seconds: before that, a broker that is killed would forget
+        it together with what it confirmed.
 
         Args:
             url: `amqp://user:password@host:port/vhost`, or `amqps://`.
@@ -64,6 +68,7 @@ class RabbitMQEventLog:
             reconnect_delay: seconds between two attempts to connect.
             heartbeat: seconds; a reader gives up a silent connection after about three.
             max_message_bytes: at most the broker's own limit, 16 MiB on RabbitMQ 4.
+            settle: seconds after which the broker has written down that a new stream exists.
 
         Raises:
             EventLogUnavailable: no broker answers, or it has no such virtual host.
@@ -71,7 +76,7 @@ class RabbitMQEventLog:
             PartitionCountMismatch: the log exists with another number of partitions.
         """
         settings = LinkSettings(url, publish_timeout, reconnect_delay, heartbeat)
-        streams = Streams(prefix, partitions, retention or Retention(), segment_bytes)
+        streams = Streams(prefix, partitions, retention or Retention(), segment_bytes, settle)
         event_log = cls(settings, streams, max_message_bytes=max_message_bytes)
         setup = Link(settings, name=f"smolhog setup {prefix}")
         try:

@@ -2,6 +2,8 @@
 
 import asyncio
 import re
+import secrets
+import time
 from dataclasses import dataclass
 
 import structlog
@@ -9,11 +11,17 @@ from aiormq.exceptions import ChannelAccessRefused, ChannelPreconditionFailed
 from pamqp.common import FieldTable
 
 from event_log.errors import EventLogRefused, PartitionCountMismatch
-from event_log.port import Retention, new_log_id
+from event_log.port import Retention
 from event_log.rabbitmq_link import Link, unavailable_on_failure
 
 log = structlog.get_logger()
 
+SETTLE_SECONDS = 2.5
+"""RabbitMQ 3 holds what it notes about a new queue back for up to two seconds (the delayed writes of
+Erlang's `disk_log`, under Mnesia): a broker killed before that forgets the queue with all that is in
+it. RabbitMQ 4 with Khepri does not."""
+_MOST_CLOCK_DIFFERENCE_MS = 60_000
+_RANDOM_BITS = 19
 _CURRENT_VALUE = re.compile(r"current is (?:the value )?'(\d+)'")
 
 
@@ -26,12 +34,14 @@ class Streams:
         partitions: how many there are.
         retention: per partition; RabbitMQ deletes whole segments, never the one being written.
         segment_bytes: size of a segment file.
+        settle: seconds after which the broker has written down that a new stream exists.
     """
 
     prefix: str
     partitions: int
     retention: Retention
     segment_bytes: int
+    settle: float = SETTLE_SECONDS
 
     def name(self, partition: int) -> str:
         """Return the name of the queue that holds a partition."""
@@ -63,14 +73,32 @@ async def declare_streams(link: Link, streams: Streams, *, timeout: float) -> in
         EventLogUnavailable: the broker did not answer.
     """
     with unavailable_on_failure("declaring the streams"):
-        async with asyncio.timeout(timeout * (3 + streams.partitions)):
+        async with asyncio.timeout(timeout * (3 + streams.partitions) + streams.settle):
             recorded = await _record(link, f"{streams.prefix}.partitions", streams.partitions)
             if recorded != streams.partitions:
                 raise PartitionCountMismatch(f"the event log {streams.prefix}", recorded, streams.partitions)
-            log_id = await _record(link, f"{streams.prefix}.log_id", new_log_id())
             for partition in range(streams.partitions):
                 await _declare_partition(link, streams, partition)
+            # Last, so that a log with a number has all else, for as long as its number says.
+            log_id = await _record(link, f"{streams.prefix}.log_id", _new_log_id())
+            await asyncio.sleep(_unsettled_seconds(log_id, streams.settle))
     return log_id
+
+
+def _new_log_id() -> int:
+    """Draw the number of a log that is being created: milliseconds since 1970, and 19 random bits.
+
+    The time is in it for those who open the log at the same moment and find its streams there.
+    """
+    return (time.time_ns() // 1_000_000) << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS)
+
+
+def _unsettled_seconds(log_id: int, settle: float) -> float:
+    """How long the broker may still forget a log; numbers of earlier releases are random, and long settled."""
+    age_ms = time.time_ns() // 1_000_000 - (log_id >> _RANDOM_BITS)
+    if age_ms < -_MOST_CLOCK_DIFFERENCE_MS:
+        return 0
+    return min(settle, max(0, settle - age_ms / 1000))
 
 
 async def _record(link: Link, name: str, number: int) -> int:

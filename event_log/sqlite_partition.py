@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from event_log.errors import (
+    EventLogClosed,
     EventLogCorrupt,
     EventLogError,
     EventLogFull,
@@ -52,7 +53,10 @@ class Bounds(NamedTuple):
 
 
 class PartitionFile:
-    """A connection to the file of one partition; used by one thread at a time.
+    """A connection to the file of one partition.
+
+    Used by one thread at a time, except that any thread may close it: a call that is running then
+    ends first, a later one raises `EventLogClosed`.
 
     Args:
         path: the SQLite file; created if missing.
@@ -61,7 +65,9 @@ class PartitionFile:
 
     def __init__(self, path: Path, *, timeout: float) -> None:
         self._path = path
-        self._busy = threading.Lock()  # a reader may be closed while its last fetch is still running
+        # SQLite frees its memory on close, whoever is inside: a call on another thread would crash the process.
+        self._busy = threading.RLock()
+        self._closed = False
         with self._typed_errors():
             self._connection = sqlite3.connect(
                 path, timeout=timeout, isolation_level=None, check_same_thread=False
@@ -105,9 +111,17 @@ class PartitionFile:
         return str(error)
 
     @contextmanager
+    def _using(self) -> Iterator[None]:
+        """Keep the connection open until the block ends."""
+        with self._busy, self._typed_errors():
+            if self._closed:
+                raise EventLogClosed
+            yield
+
+    @contextmanager
     def _transaction(self) -> Iterator[None]:
         """One immediate transaction: its caller is the only writer until it ends."""
-        with self._typed_errors():
+        with self._using():
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -141,14 +155,14 @@ class PartitionFile:
         """
         messages: list[Message] = []
         size = 0
-        with self._busy, self._typed_errors():
+        with self._using():
             for offset, body in self._connection.execute(_FETCH, (from_offset, max_messages)):
                 messages.append(Message(offset, body))
                 size += len(body)
                 if size >= max_bytes:
                     break
-        if not messages or messages[0].offset != from_offset:
-            self._check_offset(from_offset)
+            if not messages or messages[0].offset != from_offset:
+                self._check_offset(from_offset)
         return messages
 
     def _check_offset(self, asked: int) -> None:
@@ -162,12 +176,12 @@ class PartitionFile:
 
     def bounds(self) -> Bounds:
         """Return where the partition begins and ends."""
-        with self._typed_errors():
+        with self._using():
             return Bounds(*self._connection.execute(_BOUNDS).fetchone())
 
     def used_bytes(self) -> int:
         """Return the bytes in pages that hold something; deleted messages leave free pages that are reused."""
-        with self._typed_errors():
+        with self._using():
             (pages,) = self._connection.execute("PRAGMA page_count").fetchone()
             (free,) = self._connection.execute("PRAGMA freelist_count").fetchone()
             (page_bytes,) = self._connection.execute("PRAGMA page_size").fetchone()
@@ -199,6 +213,7 @@ class PartitionFile:
         return cut
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection once the running call is over; closing twice is fine."""
         with self._busy, self._typed_errors():
+            self._closed = True
             self._connection.close()

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 
 import structlog
@@ -10,7 +10,7 @@ import uuid_utils
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from event_log.port import EventLog
 from ingest_gateway.admission import Admission
@@ -87,6 +87,48 @@ def create_app(
     vendors = VendorIntake(limits=limits, admission=admission, intake=intake, now=now, new_id=new_id)
     health = Health(log, limits, keys_ready, metrics_token)
 
+    app = Starlette(
+        routes=_routes(streams, http, vendors, health),
+        middleware=_middleware(cors_origins),
+        lifespan=_lifespan(streams, gatherer),
+    )
+    app.state.streams = streams
+    app.state.gatherer = gatherer
+    return app
+
+
+def _routes(streams: Streams, http: HttpIntake, vendors: VendorIntake, health: Health) -> list[BaseRoute]:
+    return [
+        WebSocketRoute("/v1/stream", streams.endpoint),
+        Route("/events", http.post_events, methods=["POST"]),
+        Route("/api/events", http.post_events, methods=["POST"]),
+        Route("/health/live", health.live),
+        Route("/health/ready", health.ready),
+        Route("/metrics", health.metrics),
+        Route("/openapi.json", health.openapi),
+        *vendor_routes(vendors, http.post_batch),
+    ]
+
+
+def _middleware(cors_origins: tuple[str, ...]) -> list[Middleware]:
+    return [
+        Middleware(SlashesOff),
+        Middleware(
+            CORSMiddleware,
+            allow_origins=cors_origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["*"],
+            # Beacons and some SDKs send cookies along, which nothing here looks at.
+            allow_credentials=True,
+            expose_headers=["Retry-After"],
+            max_age=86400,
+        ),
+    ]
+
+
+def _lifespan(
+    streams: Streams, gatherer: Gatherer
+) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         watch = asyncio.create_task(streams.watch_keys())
@@ -96,35 +138,7 @@ def create_app(
             watch.cancel()
             await drain(streams, gatherer)
 
-    app = Starlette(
-        routes=[
-            WebSocketRoute("/v1/stream", streams.endpoint),
-            Route("/events", http.post_events, methods=["POST"]),
-            Route("/api/events", http.post_events, methods=["POST"]),
-            Route("/health/live", health.live),
-            Route("/health/ready", health.ready),
-            Route("/metrics", health.metrics),
-            Route("/openapi.json", health.openapi),
-            *vendor_routes(vendors, http.post_batch),
-        ],
-        middleware=[
-            Middleware(SlashesOff),
-            Middleware(
-                CORSMiddleware,
-                allow_origins=cors_origins,
-                allow_methods=["GET", "POST"],
-                allow_headers=["*"],
-                # Beacons and some SDKs send cookies along, which nothing here looks at.
-                allow_credentials=True,
-                expose_headers=["Retry-After"],
-                max_age=86400,
-            ),
-        ],
-        lifespan=lifespan,
-    )
-    app.state.streams = streams
-    app.state.gatherer = gatherer
-    return app
+    return lifespan
 
 
 async def drain(streams: Streams, gatherer: Gatherer) -> None:

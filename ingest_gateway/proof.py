@@ -59,17 +59,16 @@ class Proof:
         # no object names a key twice.
         if not has_escapes and data.count(b":") == keys + 2 * (len(times) + frame_times):
             return True
-        return self._names_no_key_twice(data, keys, known + _count_keys(properties))
-
-    def _names_no_key_twice(self, data: bytes, *keys: int) -> bool:
-        """Whether a frame has as many keys as it has distinct ones: one of ``keys``, or as counted here.
-
-        Each key is followed by ``":``, and so may be some strings, never the other way round.
-        """
+        # Each key is followed by `":`, and so may be some strings, never the other way round. Most properties are
+        # flat, and counting the keys of nested ones takes as long as all else here.
         if has_space_before_colon(data):
             return False
         written = data.count(b'":')
-        return written in keys or written == self._count_all_keys(data)
+        return (
+            written == keys
+            or written == known + _count_keys(properties)
+            or written == self._count_all_keys(data)
+        )
 
     def _decode_properties(self, raws: list[Raw]) -> list[dict[str, Any]] | None:
         """Decode the properties of all events; ``None`` if one of them breaks a rule."""

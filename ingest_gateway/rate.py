@@ -6,7 +6,7 @@ burst, and nothing that was taken is ever given back.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic
 
 _FORGET_ABOVE = 10_000
@@ -25,7 +25,7 @@ class TokenBucket:
     rate: float
     burst: float
     at: float
-    tokens: float = 0.0
+    tokens: float = field(init=False)
 
     def __post_init__(self) -> None:
         self.tokens = self.burst

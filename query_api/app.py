@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
@@ -85,26 +85,11 @@ def create_app(
         watch=watch or ProcessWatch([]),
     )
 
-    @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        await rooms.postgres.open()
-        async with keeping_people(clickhouse_url):
-            yield
-        await rooms.postgres.close()
-        await asyncio.to_thread(rooms.columns.close)
-
     return Starlette(
-        lifespan=lifespan,
+        lifespan=_lifespan(rooms, clickhouse_url),
         routes=[
-            *(
-                Route(f"{prefix}/analytics/{route.path}", _endpoint(rooms, route), methods=[route.method])
-                for route in ROUTES
-                for prefix in (("", "/api") if route.first_dashboard else ("",))
-            ),
-            Route("/health/live", _live, methods=["GET"]),
-            Route("/health/ready", _readiness(rooms), methods=["GET"]),
-            Route("/metrics", operators_only(_metrics(rooms), metrics_token), methods=["GET"]),
-            Route("/openapi.json", operators_only(_openapi, metrics_token), methods=["GET"]),
+            *_analytics_routes(rooms),
+            *_operator_routes(rooms, metrics_token),
             *download_routes(rooms, DOWNLOADS),
             live_route(rooms),
             *page_routes(gateway_port),
@@ -122,6 +107,35 @@ def create_app(
         ],
         exception_handlers=error_handlers(),
     )
+
+
+def _lifespan(rooms: Rooms, clickhouse_url: str) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        await rooms.postgres.open()
+        async with keeping_people(clickhouse_url):
+            yield
+        await rooms.postgres.close()
+        await asyncio.to_thread(rooms.columns.close)
+
+    return lifespan
+
+
+def _analytics_routes(rooms: Rooms) -> list[Route]:
+    return [
+        Route(f"{prefix}/analytics/{route.path}", _endpoint(rooms, route), methods=[route.method])
+        for route in ROUTES
+        for prefix in (("", "/api") if route.first_dashboard else ("",))
+    ]
+
+
+def _operator_routes(rooms: Rooms, metrics_token: str | None) -> list[Route]:
+    return [
+        Route("/health/live", _live, methods=["GET"]),
+        Route("/health/ready", _readiness(rooms), methods=["GET"]),
+        Route("/metrics", operators_only(_metrics(rooms), metrics_token), methods=["GET"]),
+        Route("/openapi.json", operators_only(_openapi, metrics_token), methods=["GET"]),
+    ]
 
 
 def _endpoint(rooms: Rooms, route: AnalyticsRoute) -> Endpoint:

@@ -15,7 +15,7 @@ async def unless_gone(receive: Receive, answering: Awaitable[_T]) -> _T:
 
     Args:
         receive: of the request, whose body was read.
-        answering: makes the answer; what it asks the stores ends with it, see :meth:`query_api.columns.Columns.run`.
+        answering: makes the answer; what it asks the stores ends with it, see :meth:`query_api.columns.Columns.rows`.
 
     Raises:
         starlette.requests.ClientDisconnect: the client has gone.

@@ -17,8 +17,11 @@ from clickhouse_connect.driver.exceptions import ClickHouseError, Error
 from urllib3.exceptions import HTTPError
 
 from query_api.errors import InvalidParameter, QueryTooExpensive, StoreUnavailable
+from query_api.newest_reach import NewestReach
+from query_api.set_sizes import SetSizes
 from query_api.sql import FINAL_SETTINGS, STORES_ALIVE
 from query_api.traces import trace_statement
+from sinks.clickhouse.cluster import databases_of
 from sinks.clickhouse.connect import connect, connection_arguments
 
 _Row = TypeVar("_Row")
@@ -56,6 +59,8 @@ class Columns:
     """
 
     def __init__(self, url: str, limits: QueryLimits) -> None:
+        self.set_sizes = SetSizes()
+        self.newest = NewestReach()
         self._url = url
         self._limits = limits
         self._threads = ThreadPoolExecutor(limits.concurrency, thread_name_prefix="clickhouse")
@@ -74,6 +79,11 @@ class Columns:
     def database(self) -> str:
         """Name of the database that the tables are in."""
         return str(connection_arguments(self._url)["database"])
+
+    @property
+    def databases(self) -> list[str]:
+        """Where the rows of these tables may lie; for ``table_parts``."""
+        return databases_of(self.database)
 
     async def rows(self, statement: str, parameters: Mapping[str, Any], row: type[_Row]) -> list[_Row]:
         """Run a statement. When whoever waits for the rows is cancelled, it ends in the store, or never begins.

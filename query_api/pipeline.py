@@ -28,7 +28,7 @@ SELECT pg_database_size(current_database()),
 """
 _CLICKHOUSE_SIZE = """
 SELECT sum(bytes_on_disk), sumIf(rows, table = 'events')
-FROM system.parts WHERE active AND database = currentDatabase()
+FROM table_parts WHERE database IN {databases:Array(String)}
 """
 _TODAY = """
 SELECT sum(total) FROM rollup_hour FINAL
@@ -140,7 +140,7 @@ async def read_pipeline(rooms: Rooms, project_id: int, _: PipelineParameters) ->
         rooms.postgres.rows(_POSITIONS),
         rooms.postgres.rows(_REJECTED, since),
         rooms.postgres.rows(_POSTGRES_SIZE),
-        rooms.columns.rows(_CLICKHOUSE_SIZE, {}, _Size),
+        rooms.columns.rows(_CLICKHOUSE_SIZE, {"databases": rooms.columns.databases}, _Size),
         rooms.columns.rows(_TODAY, bound, _Count),
         rooms.columns.rows(_RECENT, bound, _Rate),
     )

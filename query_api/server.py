@@ -14,6 +14,7 @@ import uvicorn
 from projects.keys import KeyRing
 from query_api.app import create_app
 from query_api.columns import QueryLimits
+from smolhog.garbage import spared_collections
 from smolhog.guard import Guard
 from smolhog.process_watch import ProcessWatch
 
@@ -76,14 +77,10 @@ async def serve(
         if port_file is not None:
             _write_port(port_file, bound)
         _log.info("query api listens", host=host, port=bound)
-        server = _Server(
-            uvicorn.Config(
-                app,
-                timeout_graceful_shutdown=_GRACE_SECONDS,
-                **(guard or Guard()).uvicorn_options(),
-            )
-        )
-        await server.serve(sockets=[listener])
+        options = (guard or Guard()).uvicorn_options()
+        config = uvicorn.Config(app, timeout_graceful_shutdown=_GRACE_SECONDS, **options)
+        with spared_collections(rare=False):
+            await _Server(config).serve(sockets=[listener])
     _log.info("query api stopped", port=bound)
 
 

@@ -1,7 +1,7 @@
 """Formats events as lines of tab-separated text that both stores read, a sub-batch at a time."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -94,7 +94,7 @@ def row_end(batch: SubBatch, log_id: int, partition: int, offset: int) -> str:
 
 
 def format_rows(
-    events: Sequence[LogEvent], times: Sequence[str], contexts: Sequence[str], end: str, *, plain: bool
+    events: Sequence[LogEvent], times: Iterable[str], contexts: Iterable[str], end: str, *, plain: bool
 ) -> bytes:
     """Format the events of one sub-batch, a line each.
 

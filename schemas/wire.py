@@ -120,5 +120,4 @@ class HttpAnswer(Struct, omit_defaults=True):
     id: str | None = None
 
 
-ClientFrame = Hello | Batch | Ping
 ServerFrame = Welcome | Ack | SlowDown | Pong | Error

@@ -26,8 +26,12 @@ from smolhog.tracing import current_tracing
 
 _log = structlog.get_logger()
 
-LONGEST_PAUSE = 0.75
+LONGEST_PAUSE = 1.5
 """Seconds between two writes at most, while something waits."""
+_LITTLE_BYTES = 256 * 1024
+"""What a write must hold to be worth its own cost."""
+_BUSY_BYTES = 20 * 1024**2
+"""A second: about as much as two cores store."""
 
 
 class StoreWriter(Protocol):
@@ -52,10 +56,12 @@ class BackgroundWriter:
         name: the store, for logs and metrics.
         write_bytes: how much is written in one go at most, and gathered before it is written unasked.
         queue_bytes: how much may wait.
-        prompt: whether a batch with rollups is written without waiting for more: a live chart waits for it.
-        pause_seconds: from one write to the next at least, unless enough has gathered. A write that took
-            long is followed by a pause half as long, up to :data:`LONGEST_PAUSE`: fewer and larger writes are
-            what a busy store needs.
+        prompt: whether a batch with rollups is written without waiting for more: a live chart waits for it. Then a
+            flush that is requested is left to that, until somebody waits for it.
+        pause_seconds: from one write of little to the next, unless enough has gathered or somebody waits. To a store a
+            write costs as much as thousands of rows, however small it is. One of more is followed by a third
+            of that at least, by half as long as it took, or by the longer the larger it was, up to
+            :data:`LONGEST_PAUSE`: fewer and larger writes are what a busy store needs.
         backoff: seconds to wait before the n-th retry, from 1.
     """
 
@@ -80,13 +86,15 @@ class BackgroundWriter:
         self._changed = threading.Condition()
         self._waiting: list[StoredBatch] = []
         self._waiting_bytes = 0
-        # Batches handed over, taken by the thread, stored, and asked to be stored without delay; each
+        # Batches handed over, taken by the thread, stored, asked to be stored without delay, and waited for; each
         # counted from the beginning, since they go in order.
         self._given = 0
         self._taken = 0
         self._stored = 0
         self._wanted = 0
+        self._awaited = 0
         self._took = 0.0
+        self._took_bytes = 0
         self._error: BaseException | None = None
         self._closed = threading.Event()
         SINK_RETRIES.labels(name)  # 0 from the start: a first step from nothing is no rate
@@ -110,10 +118,11 @@ class BackgroundWriter:
             self._changed.notify_all()
 
     def request_flush(self) -> int:
-        """Have all that was handed over written now; does not wait. Returns what to wait for."""
+        """Have all that was handed over written soon; does not wait. Returns what to wait for."""
         with self._changed:
-            self._wanted = self._given
-            self._changed.notify_all()
+            if not self._prompt:
+                self._wanted = self._given
+                self._changed.notify_all()
             return self._given
 
     def wait_flushed(self, flush: int) -> None:
@@ -127,6 +136,9 @@ class BackgroundWriter:
             SinkUnavailable: the writer was closed before.
         """
         with self._changed:
+            self._awaited = max(self._awaited, flush)
+            self._wanted = max(self._wanted, flush)
+            self._changed.notify_all()
             self._changed.wait_for(lambda: self._error or self._closed.is_set() or self._stored >= flush)
             self._raise_error()
             if self._stored < flush:
@@ -151,10 +163,12 @@ class BackgroundWriter:
                     self._stored = self._taken
                     self._changed.notify_all()
                     self._changed.wait_for(
-                        lambda: self._closed.is_set() or self._waiting_bytes >= self._write_bytes,
-                        max(self._pause_seconds, min(self._took / 2, LONGEST_PAUSE))
-                        if self._pause_seconds
-                        else 0,
+                        lambda: (
+                            self._closed.is_set()
+                            or self._waiting_bytes >= self._write_bytes
+                            or self._stored < self._awaited
+                        ),
+                        self._pause(),
                     )
         except BaseException as error:  # noqa: BLE001 - raised in the thread that hands batches over
             # Said here, too: of two flows of a process that fail together, Bytewax mixes the errors up.
@@ -162,6 +176,14 @@ class BackgroundWriter:
             with self._changed:
                 self._error = error
                 self._changed.notify_all()
+
+    def _pause(self) -> float:
+        if not self._pause_seconds:
+            return 0.0
+        if self._took_bytes < _LITTLE_BYTES:
+            return self._pause_seconds
+        busy = max(self._took / 2, self._took_bytes / _BUSY_BYTES)
+        return max(self._pause_seconds / 3, min(busy, LONGEST_PAUSE))
 
     def _take(self) -> list[StoredBatch]:
         """Wait for enough, or for a flush; returns nothing when closed."""
@@ -182,6 +204,7 @@ class BackgroundWriter:
                 taken += 1
             batches, self._waiting = self._waiting[:taken], self._waiting[taken:]
             self._waiting_bytes -= size
+            self._took_bytes = size
             self._taken += taken
             self._changed.notify_all()
             return batches

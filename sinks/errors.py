@@ -18,7 +18,7 @@ class SinkUnavailable(SinkError):  # noqa: N818 - named for the state, as its re
     """The store cannot be reached or asked to be left alone for now; retryable."""
 
 
-class SinkRejectedWrite(SinkError):  # noqa: N818
+class SinkRejectedWrite(SinkError):  # noqa: N818 - likewise
     """The store refused this write for good."""
 
 
@@ -26,5 +26,5 @@ class MigrationError(Exception):
     """The schema could not be brought to this version."""
 
 
-class PartitionOwned(Exception):  # noqa: N818
+class PartitionOwned(Exception):  # noqa: N818 - likewise
     """Another live process owns a partition; two writers would step on each other's positions."""

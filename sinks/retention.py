@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from clickhouse_connect.driver.client import Client
 
+from sinks.clickhouse.deletion import delete_rows
 from sinks.verify import Stores
 
 _DUE = """
@@ -81,6 +82,4 @@ def _prune_clickhouse(client: Client, project_id: int, before: datetime) -> None
         which = f"project_id = {{project_id:UInt32}} AND {column} < toDateTime({{before:Int64}}, 'UTC')"
         # A mutation rewrites whole parts, so one that deletes nothing is not begun.
         if client.query(f"SELECT 1 FROM {table} WHERE {which} LIMIT 1", parameters=asked).result_rows:
-            client.command(
-                f"ALTER TABLE {table} DELETE WHERE {which}", parameters=asked, settings={"mutations_sync": 2}
-            )
+            delete_rows(client, table, which, asked)

@@ -55,6 +55,9 @@ def back_up(settings: Settings, file: Path, on_bytes: Callable[[int], None]) -> 
     if not file.parent.is_dir():
         raise SmolHogError(f"there is no folder {file.parent}", "Make it, or choose another one.")
     new = file.with_name(f"{file.name}.new")
+    new.unlink(missing_ok=True)
+    # Whatever the umask: everybody's events are in it.
+    new.touch(mode=0o600)
     try:
         _run(
             settings,

@@ -34,57 +34,65 @@ _USAGE = 2
 _INTERRUPTED = 130
 
 
+_FileArgument = Annotated[
+    Path,
+    typer.Argument(help="CSV (.csv) or JSON lines (.jsonl, .ndjson, .json); also with .gz.", dir_okay=False),
+]
+_KeyOption = Annotated[
+    str,
+    typer.Option("--key", envvar="SMOLHOG_WRITE_KEY", help="Write key of the project.", show_default=False),
+]
+_UrlOption = Annotated[
+    str | None, typer.Option(help="Gateway to send to. Not given: the one that the settings name.")
+]
+_FormatOption = Annotated[
+    ImportFormat,
+    typer.Option(
+        "--format",
+        help="Whose export the file is; `columns` is a file of your own. Not given: found out.",
+        show_default=False,
+    ),
+]
+_MapOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        metavar="FIELD=COLUMN",
+        help="Column for event, distinct_id, timestamp, session_id or event_id, "
+        "where its name does not say so. May be repeated.",
+    ),
+]
+_NumbersOption = Annotated[
+    str, typer.Option(metavar="COL,COL", help="Columns of a CSV file that hold numbers.")
+]
+_TimezoneOption = Annotated[str, typer.Option(help="Zone of times that do not say theirs.")]
+_StateOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder that remembers how far each import has come. Not given: `imports` in the data folder.",
+        file_okay=False,
+    ),
+]
+_RestartOption = Annotated[
+    bool, typer.Option("--restart", help="Send every row again; rows already stored count once.")
+]
+_RejectsOption = Annotated[
+    bool, typer.Option("--rejects", help="Write all rejected rows to a file in the state folder.")
+]
+
+
 def import_command(
-    file: Annotated[
-        Path,
-        typer.Argument(
-            help="CSV (.csv) or JSON lines (.jsonl, .ndjson, .json); also with .gz.", dir_okay=False
-        ),
-    ],
-    key: Annotated[
-        str,
-        typer.Option(
-            "--key", envvar="SMOLHOG_WRITE_KEY", help="Write key of the project.", show_default=False
-        ),
-    ],
-    url: Annotated[
-        str | None, typer.Option(help="Gateway to send to. Not given: the one that the settings name.")
-    ] = None,
-    vendor: Annotated[
-        ImportFormat,
-        typer.Option(
-            "--format",
-            help="Whose export the file is; `columns` is a file of your own. Not given: found out.",
-            show_default=False,
-        ),
-    ] = "auto",
-    mapped: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--map",
-            metavar="FIELD=COLUMN",
-            help="Column for event, distinct_id, timestamp, session_id or event_id, "
-            "where its name does not say so. May be repeated.",
-        ),
-    ] = None,
-    numbers: Annotated[
-        str, typer.Option(metavar="COL,COL", help="Columns of a CSV file that hold numbers.")
-    ] = "",
-    timezone: Annotated[str, typer.Option(help="Zone of times that do not say theirs.")] = "UTC",
-    state: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder that remembers how far each import has come. Not given: `imports` in the data folder.",
-            file_okay=False,
-        ),
-    ] = None,
+    file: _FileArgument,
+    key: _KeyOption,
+    url: _UrlOption = None,
+    vendor: _FormatOption = "auto",
+    mapped: _MapOption = None,
+    numbers: _NumbersOption = "",
+    timezone: _TimezoneOption = "UTC",
+    state: _StateOption = None,
     *,
-    restart: Annotated[
-        bool, typer.Option("--restart", help="Send every row again; rows already stored count once.")
-    ] = False,
-    rejects: Annotated[
-        bool, typer.Option("--rejects", help="Write all rejected rows to a file in the state folder.")
-    ] = False,
+    restart: _RestartOption = False,
+    rejects: _RejectsOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Import a file of events. Run again after a stop, it goes on; run twice, it adds nothing.

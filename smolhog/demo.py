@@ -3,6 +3,7 @@
 import asyncio
 import sys
 import time
+from contextlib import nullcontext
 
 from rich.live import Live
 
@@ -105,8 +106,7 @@ async def _show(
         traffic = asyncio.create_task(
             stream_traffic(client, events_per_second=rate, seed=SEED, stop=stop, on_stats=on_stats)
         )
-        show = _paint if sys.stdout.isatty() else _print_lines
-        await show(state, feed, traffic, signals, started)
+        await _follow(state, feed, traffic, signals, started)
         if signals.at_once.is_set():
             # The gateway may be gone, and with it whoever would acknowledge what is on its way.
             traffic.cancel()
@@ -121,41 +121,31 @@ async def _show(
     OUT.print(summary(state, took))
 
 
-async def _paint(
+async def _follow(
     state: DemoState,
     feed: DemoFeed,
     traffic: "asyncio.Task[TrafficStats]",
     signals: StopSignals,
     started: float,
 ) -> None:
-    del started
-    with Live(panel(state), console=OUT, auto_refresh=False) as live:
+    """Show how it goes until the traffic ends: a panel on a terminal, else a line now and then."""
+    is_terminal = sys.stdout.isatty()
+    with Live(panel(state), console=OUT, auto_refresh=False) if is_terminal else nullcontext() as live:
         while not traffic.done() and not signals.at_once.is_set():
             await feed.refresh()
             state.sample(time.monotonic())
-            live.update(panel(state), refresh=True)
-            await asyncio.wait({traffic}, timeout=REFRESH_SECONDS)
-
-
-async def _print_lines(
-    state: DemoState,
-    feed: DemoFeed,
-    traffic: "asyncio.Task[TrafficStats]",
-    signals: StopSignals,
-    started: float,
-) -> None:
-    while not traffic.done() and not signals.at_once.is_set():
-        await feed.refresh()
-        state.sample(time.monotonic())
-        OUT.print(line(state, time.monotonic() - started))
-        await asyncio.wait({traffic}, timeout=LINE_SECONDS)
+            if live is not None:
+                live.update(panel(state), refresh=True)
+            else:
+                OUT.print(line(state, time.monotonic() - started))
+            await asyncio.wait({traffic}, timeout=REFRESH_SECONDS if is_terminal else LINE_SECONDS)
 
 
 async def _wait_for_key(settings: Settings, write_key: str, stop: asyncio.Event) -> None:
     """Wait until the gateway takes the key: one that was made just now is not known everywhere yet."""
     try:
         async with asyncio.timeout(KEY_PATIENCE_SECONDS):
-            while not stop.is_set() and not await _takes_key(settings, write_key):  # noqa: ASYNC110
+            while not stop.is_set() and not await _takes_key(settings, write_key):  # noqa: ASYNC110 - the gateway does not tell
                 await asyncio.sleep(0.25)  # another process learns of the key, there is no event to await
     except TimeoutError as error:
         raise ServiceUnreachable(

@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import structlog
 
-from dataflows.kit.errors import FlowError, FlowInvalid
+from dataflows.kit.errors import FlowError, FlowInvalid, FlowOwned
 from dataflows.kit.flow import Flow
 from dataflows.kit.loading import load_flow
 from dataflows.kit.reasons import reasons
@@ -87,7 +87,9 @@ def run_flow_process(settings: Settings, flow_file: FlowFile, metrics_port: int 
     except Exception as error:  # noqa: BLE001 - whatever a person's steps raise is said and kept, here only
         reason = describe_failure(error, flow_file.file)
         _log.error("flow stops", flow=flow_file.name, reason=reason)
-        _keep(options.postgres_dsn, flow_file.name, reason)
+        if not isinstance(error, FlowOwned):
+            # That another process runs it is no failure of the flow.
+            _keep(options.postgres_dsn, flow_file.name, reason)
         sys.stdout.flush()
         sys.stderr.flush()
         # Threads of Bytewax and of the log may still run, and would abort an interpreter that ends under them.

@@ -48,9 +48,10 @@ class Fault:
 
 @dataclass(frozen=True)
 class Columns:
-    """How rows become events. ``content_hash`` names the file's content.
+    """How rows become events.
 
     Args:
+        content_hash: names the file's content; ids of events are made from it.
         mapped: field of the event to column, as the user said.
         numbers: columns of text that hold numbers.
         zone: of times that do not say theirs.

@@ -16,6 +16,7 @@ class ImportOptions:
     Args:
         file: CSV or JSON lines, plain or gzip.
         write_key: of the project.
+        url: of the gateway.
         state: folder for journals and files of rejected rows.
         mapped: field of the event to column, where the column's name is not well known.
         numbers: columns of text that hold numbers.

@@ -77,9 +77,10 @@ def run_dataflow(settings: Settings, index: int, total: int) -> None:
     serve_metrics(settings.metrics_host, settings.metrics_port + index, settings.metrics_secret)
     # Not at the top: a process carries the room that it runs, and no other.
     from dataflows.errors import DataflowError  # noqa: PLC0415
-    from dataflows.run import DataflowOptions, run_dataflows  # noqa: PLC0415
+    from dataflows.options import DataflowOptions  # noqa: PLC0415
+    from dataflows.run import run_dataflows  # noqa: PLC0415
     from sinks.errors import PartitionOwned, SinkError  # noqa: PLC0415
-    from smolhog.pruning import start_pruning  # noqa: PLC0415
+    from smolhog.upkeep import start_upkeep  # noqa: PLC0415
 
     _log.info("dataflow runs", partitions=list(partitions))
     options = DataflowOptions(
@@ -97,7 +98,7 @@ def run_dataflow(settings: Settings, index: int, total: int) -> None:
         geoip_file=settings.geoip_file,
     )
     if index == 0:
-        start_pruning(settings)
+        start_upkeep(settings)
     try:
         run_dataflows(options)
     except (DataflowError, EventLogError, PartitionOwned, SinkError) as error:

@@ -54,7 +54,7 @@ class Settings(BaseSettings):
         default=None,
         pattern=r"^[A-Za-z0-9_.{}-]+$",
         description="Cluster of ClickHouse servers, by its name in their configuration (or `{cluster}`, their macro): "
-        "`migrate` makes all tables on each of them, replicated. Fixed once there are tables. Not set: one server.",
+        "`migrate` spreads all tables over its shards and replicas. Fixed once there are tables. Not set: one server.",
     )
     amqp_url: AmqpUrl | None = Field(
         default=None,

@@ -7,6 +7,7 @@ from pathlib import Path
 import psycopg
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from sinks.clickhouse.cluster import databases_of
 from sinks.clickhouse.connect import connect
 from smolhog.embedded.errors import FolderUnusableError
 from smolhog.settings import Settings
@@ -18,7 +19,7 @@ SELECT
     (SELECT sum(greatest(reltuples, 0))::bigint FROM pg_class
      WHERE relispartition AND relkind = 'r' AND relname LIKE 'events\\_%')
 """
-_CLICKHOUSE = "SELECT sum(bytes_on_disk) FROM system.parts WHERE active AND database = currentDatabase()"
+_CLICKHOUSE = "SELECT sum(bytes_on_disk) FROM table_parts WHERE database IN {databases:Array(String)}"
 
 
 def read_sizes(settings: Settings) -> Sizes:
@@ -46,7 +47,8 @@ def _postgres(settings: Settings) -> tuple[int | None, int | None]:
 def _clickhouse(settings: Settings) -> int | None:
     try:
         with connect(settings.clickhouse_dsn, timeout_seconds=5) as client:
-            return int(client.command(_CLICKHOUSE))  # type: ignore[arg-type] # one number comes as text or number
+            asked = {"databases": databases_of(str(client.database))}
+            return int(client.command(_CLICKHOUSE, parameters=asked))  # type: ignore[arg-type] # one number comes as text or number
     except ClickHouseError:
         return None
 

@@ -16,10 +16,13 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import aio_pika
 import pytest
 
 _SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 _BOOT_SECONDS = 90.0
+_MOST_PARTITIONS = 8
+"""Of a log in any test here."""
 _PROTOCOL_HEADER = b"AMQP\x00\x00\x09\x01"
 
 
@@ -226,6 +229,15 @@ _prefixes = itertools.count()
 def log_prefix() -> str:
     """A queue name prefix that no other test uses."""
     return f"test-{os.getpid()}-{next(_prefixes)}"
+
+
+@pytest.fixture
+async def empty_rabbitmq(rabbitmq: RabbitMQ) -> RabbitMQ:
+    """The shared broker without a log of the usual name, for tests whose processes take that name."""
+    async with await aio_pika.connect(rabbitmq.url) as connection, connection.channel() as channel:
+        for name in ("partitions", "log_id", *range(_MOST_PARTITIONS)):
+            await channel.queue_delete(f"smolhog.events.{name}")
+    return rabbitmq
 
 
 @pytest.fixture(scope="session")

@@ -48,6 +48,7 @@ def test_what_was_backed_up_answers_as_before(stack: WholeStack, tmp_path: Path)
     made = stack.smolhog("backup", str(file))
     assert made.returncode == 0, made.stderr
     assert str(file) in made.stdout
+    assert file.stat().st_mode & 0o777 == 0o600  # nobody else may read it
     asyncio.run(_send(stack, 500, 600))
     wait_until(lambda: stack.analytics("stats")["total_events"] == 600, "all counted", stack.output)
     settings = stack_settings(tmp_path / "new")

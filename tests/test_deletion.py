@@ -22,9 +22,9 @@ from projects.registry import create_project
 from schemas.envelope import LogEvent, RejectedEvent, encode_sub_batch, join_sub_batches
 from schemas.reasons import RejectReason
 from tests.dataflows.running_flow import Stack, running_stack, wait_until
-from tests.dataflows.test_flow import PARTITIONS, START, append, assert_stored_once, make_events, sub_batch
+from tests.dataflows.stored_once import assert_stored_once, assert_verified
+from tests.dataflows.traffic import ARRIVAL, START, append, make_events, sub_batch
 from tests.fixtures_clickhouse import ClickHouseServer
-from tests.test_rebuild import ARRIVAL, assert_verified
 
 WHO, ANONYMOUS, THIRD = "user_7", "anon-of-seven-01", "second-device-of-seven"
 
@@ -32,12 +32,7 @@ WHO, ANONYMOUS, THIRD = "user_7", "anon-of-seven-01", "second-device-of-seven"
 @pytest.fixture
 def stack(postgres_database: str, clickhouse_server: ClickHouseServer, tmp_path: Path) -> Iterator[Stack]:
     """Stores with a project, an embedded event log, no dataflow yet."""
-    with (
-        clickhouse_server.database() as database,
-        running_stack(
-            postgres_database, f"{clickhouse_server.url}/{database}", tmp_path / "data", partitions=PARTITIONS
-        ) as stack,
-    ):
+    with running_stack(postgres_database, clickhouse_server, tmp_path / "data") as stack:
         with psycopg.connect(stack.postgres_dsn) as connection:
             assert create_project(connection, "shop").project_id == 1
         yield stack
@@ -83,7 +78,18 @@ async def send(stack: Stack, seed: int) -> Sent:
         await log.append(0, join_sub_batches([encode_sub_batch(sub_batch([], ARRIVAL, [refused]))]))
     finally:
         await log.close()
+    give_up_call(stack)
     return Sent(others, person)
+
+
+def give_up_call(stack: Stack) -> None:
+    """A call of a flow's webhook about the person, which the receiver refused."""
+    body = json.dumps({"project_id": 1, "distinct_id": WHO}, separators=(",", ":"))
+    with psycopg.connect(stack.postgres_dsn) as connection:
+        connection.execute(
+            "INSERT INTO flow_failed_deliveries VALUES ('k', 'carts', 'out', 'http://x', %s, 410, 'gone', 1)",
+            [body],
+        )
 
 
 def found_in_postgres(stack: Stack, words: list[str]) -> set[str]:
@@ -141,12 +147,13 @@ def assert_nothing_left(stack: Stack) -> None:
     assert found_in_clickhouse(stack, words) == set()
 
 
+@pytest.mark.shards_too
 async def test_a_deleted_person_is_nowhere_and_all_numbers_are_those_of_the_others(stack: Stack) -> None:
     """By any of three ids, while events stream in; what is counted then is what is left."""
     sent = await send(stack, seed=71)
     stack.start()
     await assert_stored_once(stack, sent.others + sent.person)
-    assert found_in_postgres(stack, [WHO]) >= {"events", "rejected_events"}
+    assert found_in_postgres(stack, [WHO]) >= {"events", "flow_failed_deliveries", "rejected_events"}
     assert found_in_clickhouse(stack, [WHO]) >= {"events", "identity_links", "person_facts", "sessions"}
     later = [event for event in make_events(400, seed=72) if event.distinct_id != WHO]
 

@@ -19,7 +19,8 @@ from event_log.spool import SpooledEventLog
 from event_log.sqlite import SQLiteEventLog
 from tests.dataflows.dedup_writer import event_key
 from tests.dataflows.running_flow import running_stack, wait_until
-from tests.dataflows.test_flow import START, append, assert_stored_once, make_events
+from tests.dataflows.stored_once import assert_stored_once
+from tests.dataflows.traffic import START, append, make_events
 from tests.fixtures_clickhouse import ClickHouseServer
 from tests.fixtures_rabbitmq import RabbitMQ
 from tests.ingest_gateway.running import (
@@ -277,9 +278,8 @@ async def test_a_dataflow_stops_at_a_full_disk_and_goes_on_with_room(
     """Ids and state find no room in the middle of traffic, nor at a restart; then both stores have each once."""
     data = tmp_path / "data"
     with (
-        clickhouse_server.database() as database,
         small_disk(data / "dataflow", mib=8) as disk,
-        running_stack(postgres_database, f"{clickhouse_server.url}/{database}", data) as stack,
+        running_stack(postgres_database, clickhouse_server, data) as stack,
     ):
         events = make_events(6_000, seed=31)
         first = stack.start()

@@ -13,22 +13,15 @@ from dataflows.partition_folder import owned
 from event_log.sqlite import SQLiteEventLog
 from schemas.envelope import LogEvent
 from tests.dataflows.running_flow import Stack, running_stack, wait_until
-from tests.dataflows.test_flow import START, append, assert_stored_once, make_events
+from tests.dataflows.stored_once import assert_stored_once, assert_verified
+from tests.dataflows.traffic import ARRIVAL, append, make_events
 from tests.fixtures_clickhouse import ClickHouseServer
-from tests.test_rebuild import assert_verified
-
-ARRIVAL = START + timedelta(hours=6)
 
 
 @pytest.fixture
 def stack(postgres_database: str, clickhouse_server: ClickHouseServer, tmp_path: Path) -> Iterator[Stack]:
     """Stores with a schema, an event log of two partitions, no dataflow yet."""
-    with (
-        clickhouse_server.database() as database,
-        running_stack(
-            postgres_database, f"{clickhouse_server.url}/{database}", tmp_path / "data", partitions=2
-        ) as stack,
-    ):
+    with running_stack(postgres_database, clickhouse_server, tmp_path / "data") as stack:
         yield stack
 
 
@@ -45,6 +38,23 @@ async def leave_folders_behind(stack: Stack, events: list[LogEvent]) -> Path:
         await log.trim(partition, 20)
     await log.close()
     return left
+
+
+async def leave_folders_and_go_on(stack: Stack, seed: int) -> tuple[list[LogEvent], Path]:
+    """Leave folders behind, and store more without them; return all 1,200 events, and the folders.
+
+    Args:
+        stack: without a dataflow; left without one.
+        seed: of the events that come before; those after have the next.
+    """
+    events = make_events(1_000, seed=seed)
+    left = await leave_folders_behind(stack, events)
+    stack.start()
+    more = make_events(200, seed=seed + 1)
+    await append(stack, more, ARRIVAL + timedelta(seconds=8), 5)
+    await assert_stored_once(stack, events + more)
+    stack.stop()
+    return events + more, left
 
 
 def recorded_places(stack: Stack) -> list[str]:
@@ -69,13 +79,7 @@ async def test_what_is_sent_again_is_recognised_without_the_folder(stack: Stack)
 
 async def test_a_folder_that_was_left_behind_does_not_go_on(stack: Stack) -> None:
     """It would count again what was counted without it: its dataflow ends, and says where the right folder is."""
-    events = make_events(1_000, seed=43)
-    left = await leave_folders_behind(stack, events)
-    more = make_events(200, seed=44)
-    await append(stack, more, ARRIVAL + timedelta(seconds=8), 5)
-    stack.start()
-    await assert_stored_once(stack, events + more)
-    stack.stop()
+    events, left = await leave_folders_and_go_on(stack, seed=43)
     right = stack.data / "right"
     (stack.data / "dataflow").rename(right)
     shutil.copytree(left, stack.data / "dataflow")
@@ -90,38 +94,26 @@ async def test_a_folder_that_was_left_behind_does_not_go_on(stack: Stack) -> Non
     last = make_events(100, seed=45)
     await append(stack, last, ARRIVAL + timedelta(seconds=9), 5)
     stack.start()
-    await assert_stored_once(stack, events + more + last)
+    await assert_stored_once(stack, events + last)
     assert_verified(stack, 1_300)
 
 
 async def test_an_outdated_folder_that_is_deleted_is_no_hindrance(stack: Stack) -> None:
     """The other thing that it says to do: without any folder the dataflow goes on from the stores again."""
-    events = make_events(1_000, seed=46)
-    left = await leave_folders_behind(stack, events)
-    stack.start()
-    more = make_events(200, seed=47)
-    await append(stack, more, ARRIVAL + timedelta(seconds=8), 5)
-    await assert_stored_once(stack, events + more)
-    stack.stop()
+    events, left = await leave_folders_and_go_on(stack, seed=46)
     shutil.rmtree(left)
     shutil.rmtree(stack.data / "dataflow")
     last = make_events(100, seed=48)
     await append(stack, last, ARRIVAL + timedelta(seconds=9), 5)
     stack.start()
     wait_until(lambda: stack.raw_events() == 1_300, "all events stored", stack.log_file)
-    await assert_stored_once(stack, events + more + last)
+    await assert_stored_once(stack, events + last)
     assert_verified(stack, 1_300)
 
 
 async def test_a_dataflow_that_waited_for_its_log_is_not_taken_for_an_older_one(stack: Stack) -> None:
     """A new folder in which nothing is kept yet, left by a process that was killed early, goes on like any."""
-    events = make_events(1_000, seed=49)
-    left = await leave_folders_behind(stack, events)
-    stack.start()
-    more = make_events(200, seed=50)
-    await append(stack, more, ARRIVAL + timedelta(seconds=8), 5)
-    await assert_stored_once(stack, events + more)
-    stack.stop()
+    events, left = await leave_folders_and_go_on(stack, seed=49)
     shutil.rmtree(left)
     for folder in (stack.data / "dataflow").glob("*-*"):
         shutil.rmtree(folder)
@@ -130,5 +122,5 @@ async def test_a_dataflow_that_waited_for_its_log_is_not_taken_for_an_older_one(
     stack.start()
     last = make_events(100, seed=51)
     await append(stack, last, ARRIVAL + timedelta(seconds=9), 5)
-    await assert_stored_once(stack, events + more + last)
+    await assert_stored_once(stack, events + last)
     assert_verified(stack, 1_300)

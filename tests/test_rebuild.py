@@ -8,45 +8,26 @@ import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
 
 from event_log.sqlite import SQLiteEventLog
-from tests.dataflows.running_flow import Stack, running_stack, wait_until
-from tests.dataflows.test_flow import PARTITIONS, START, append, assert_stored_once, make_events
+from schemas.envelope import LogEvent
+from tests.dataflows.running_flow import PARTITIONS, Stack, running_stack, wait_until
+from tests.dataflows.stored_once import assert_stored_once, assert_verified, verify
+from tests.dataflows.traffic import ARRIVAL, append, make_events
 from tests.fixtures_clickhouse import ClickHouseServer
 from tests.fixtures_rabbitmq import RabbitMQ
 
 RANGE = ("--from", "2026-03-01T12:00:00Z", "--to", "2026-03-01T18:00:00Z")
-ARRIVAL = START + timedelta(hours=6)
 
 
 @pytest.fixture
 def stack(postgres_database: str, clickhouse_server: ClickHouseServer, tmp_path: Path) -> Iterator[Stack]:
     """Stores with a schema, an embedded event log, no dataflow yet."""
-    with (
-        clickhouse_server.database() as database,
-        running_stack(
-            postgres_database, f"{clickhouse_server.url}/{database}", tmp_path / "data", partitions=PARTITIONS
-        ) as stack,
-    ):
+    with running_stack(postgres_database, clickhouse_server, tmp_path / "data") as stack:
         yield stack
-
-
-def verify(stack: Stack, *arguments: str) -> tuple[int, dict[str, Any]]:
-    """Exit code of `smolhog verify`, and what it says."""
-    done = stack.smolhog("verify", "--json", *arguments)
-    assert done.stdout, done.stderr
-    return done.returncode, json.loads(done.stdout)
-
-
-def assert_verified(stack: Stack, events: int) -> None:
-    """Nothing differs, down to the values of properties."""
-    code, found = verify(stack, "--dimensions")
-    assert (found["cells"], found["difference"], code) == ([], 0, 0)
-    assert found["raw_events"] == events
 
 
 def rebuild(stack: Stack, *arguments: str) -> str:
@@ -56,12 +37,23 @@ def rebuild(stack: Stack, *arguments: str) -> str:
     return done.stdout
 
 
+async def store_and_kill(stack: Stack, events: list[LogEvent]) -> None:
+    """Have events stored, and kill the dataflow."""
+    stack.start()
+    await append(stack, events, ARRIVAL)
+    await assert_stored_once(stack, events)
+    stack.stop()
+
+
+def lose_recovery_stores(stack: Stack) -> None:
+    """Delete what a dataflow would go on with."""
+    for folder in (stack.data / "dataflow").glob("*-*/recovery"):
+        shutil.rmtree(folder)
+
+
 def damage(stack: Stack) -> None:
     """Delete an hour of minutes, and say a wrong number of an hour's event and of one value."""
-    stack.clickhouse(
-        "ALTER TABLE rollup_minute DELETE WHERE toStartOfHour(bucket) = '2026-03-01 13:00:00' "
-        "SETTINGS mutations_sync = 2"
-    )
+    stack.delete("rollup_minute", "toStartOfHour(bucket) = '2026-03-01 13:00:00'")
     stack.clickhouse(
         "INSERT INTO rollup_hour SELECT * REPLACE (total + 7 AS total) FROM rollup_hour FINAL "
         "WHERE bucket = '2026-03-01 14:00:00' AND event = 'home' AND dimension = '' LIMIT 1"
@@ -158,14 +150,12 @@ async def test_a_rebuild_that_was_killed_is_repaired_by_another(stack: Stack, ho
 async def test_a_dataflow_killed_around_a_rebuild_brings_nothing_back(stack: Stack) -> None:
     """A replay of the log from before the rebuild emits old segments again, which count nothing any more."""
     events = make_events(1_200, seed=23)
-    process = stack.start()
+    stack.start()
     await append(stack, events[:600], ARRIVAL)
     await assert_stored_once(stack, events[:600])
     rebuild(stack)
-    process.kill()
-    process.wait()
-    for folder in (stack.data / "dataflow").glob("*-*/recovery"):
-        shutil.rmtree(folder)
+    stack.stop()
+    lose_recovery_stores(stack)
     await append(stack, events[600:], ARRIVAL + timedelta(minutes=1))
     stack.start()
     await assert_stored_once(stack, events)
@@ -175,13 +165,8 @@ async def test_a_dataflow_killed_around_a_rebuild_brings_nothing_back(stack: Sta
 async def test_without_its_recovery_store_the_dataflow_reads_the_log_again(stack: Stack) -> None:
     """While the log still has its beginning, everything comes out as before."""
     events = make_events(1_500, seed=24)
-    process = stack.start()
-    await append(stack, events[:1_000], ARRIVAL)
-    await assert_stored_once(stack, events[:1_000])
-    process.kill()
-    process.wait()
-    for folder in (stack.data / "dataflow").glob("*-*/recovery"):
-        shutil.rmtree(folder)
+    await store_and_kill(stack, events[:1_000])
+    lose_recovery_stores(stack)
     await append(stack, events[1_000:], ARRIVAL + timedelta(hours=2))
     stack.start()
     await assert_stored_once(stack, events)
@@ -194,15 +179,11 @@ async def test_without_state_and_the_log_s_beginning_it_warns_and_a_rebuild_heal
 ) -> None:
     """It goes on with what the stores hold, counts nothing twice, and names the time to rebuild."""
     events = make_events(1_500, seed=25)
-    process = stack.start()
-    await append(stack, events[:1_000], ARRIVAL)
-    await assert_stored_once(stack, events[:1_000])
-    process.kill()
-    process.wait()
+    await store_and_kill(stack, events[:1_000])
     for folder in (stack.data / "dataflow").glob("*-*"):
         shutil.rmtree(folder / "recovery" if lost == "recovery" else folder)
     # What was emitted last is lost with the store's disk: the numbers lack events.
-    stack.clickhouse("ALTER TABLE rollup_hour DELETE WHERE total > 5 SETTINGS mutations_sync = 2")
+    stack.delete("rollup_hour", "total > 5")
     with psycopg.connect(stack.postgres_dsn) as connection:
         positions = connection.execute("SELECT log_partition, next_offset FROM sink_positions").fetchall()
     log = await SQLiteEventLog.open(stack.data / "log", partitions=PARTITIONS)
@@ -228,11 +209,7 @@ async def test_without_state_and_the_log_s_beginning_it_warns_and_a_rebuild_heal
 async def test_events_of_a_log_that_is_gone_are_counted_too(stack: Stack) -> None:
     """A new log begins at offset 0 again; a rebuild counts the raw events of the old one as well."""
     events = make_events(1_000, seed=26)
-    process = stack.start()
-    await append(stack, events[:500], ARRIVAL)
-    await assert_stored_once(stack, events[:500])
-    process.kill()
-    process.wait()
+    await store_and_kill(stack, events[:500])
     shutil.rmtree(stack.data / "log")
     await append(stack, events[500:], ARRIVAL)
     stack.start()
@@ -249,9 +226,9 @@ async def test_the_columnar_copy_is_filled_up(stack: Stack) -> None:
     stack.start()
     await append(stack, events, ARRIVAL)
     await assert_stored_once(stack, events)
-    stack.clickhouse("ALTER TABLE events DELETE WHERE event = 'home' SETTINGS mutations_sync = 2")
+    stack.delete("events", "event = 'home'")
     for table in ("distinct_users_hour", "distinct_users_day", "sessions"):
-        stack.clickhouse(f"TRUNCATE TABLE {table}")
+        stack.delete(table, "1")
     code, found = verify(stack)
     homes = sum(event.event == "home" for event in events)
     assert (code, found["difference"]) == (1, homes)
@@ -294,16 +271,7 @@ async def test_the_same_over_rabbitmq(
     tmp_path: Path,
 ) -> None:
     """Control messages are found again in streams, whose offsets have gaps."""
-    with (
-        clickhouse_server.database() as database,
-        running_stack(
-            postgres_database,
-            f"{clickhouse_server.url}/{database}",
-            tmp_path / "data",
-            own_rabbitmq.url,
-            partitions=PARTITIONS,
-        ) as stack,
-    ):
+    with running_stack(postgres_database, clickhouse_server, tmp_path / "data", own_rabbitmq.url) as stack:
         events = make_events(1_200, seed=28)
         stack.start()
         await append(stack, events[:800], ARRIVAL)

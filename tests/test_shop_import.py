@@ -96,6 +96,7 @@ def assert_numbers_are_right(stack: WholeStack) -> None:
 
 def assert_raw_events(stack: WholeStack) -> None:
     """PostgreSQL and the columnar copy hold each row of the file once, by `doctor`'s own drivers."""
+    stack.assert_verified()
     counted = subprocess.run(
         [sys.executable, "-c", _COUNT_STORES],
         env=stack.environment,

@@ -1,5 +1,6 @@
 """One batch followed through every hop, as a collector sees it."""
 
+import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -7,6 +8,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from smolhog_client import Client
 from tests.dataflows.running_flow import wait_until
 from tests.otlp_collector import Collector, Span, otlp_collector
 from tests.whole_stack import WholeStack, whole_stack
@@ -103,8 +105,6 @@ def test_every_batch_of_a_websocket_connection_is_a_trace_of_its_own(
     stack: WholeStack, collector: Collector
 ) -> None:
     """A connection lives for hours; its batches have nothing else in common."""
-    from smolhog_client import Client
-
     before = {span.trace_id for span in collector.spans()}
 
     async def send() -> None:
@@ -112,8 +112,6 @@ def test_every_batch_of_a_websocket_connection_is_a_trace_of_its_own(
             for number in range(3):
                 await client.track("seen", f"user-{number}")
                 await client.flush()
-
-    import asyncio
 
     asyncio.run(send())
     wait_until(

@@ -48,6 +48,11 @@ class WholeStack:
             check=False,
         )
 
+    def assert_verified(self) -> None:
+        """Both stores have come equally far, and each number of theirs is the raw events'."""
+        verdict = self.smolhog("verify")
+        assert verdict.returncode == 0, verdict.stdout + verdict.stderr
+
     def analytics(self, path: str, **parameters: Any) -> dict[str, Any]:
         """Ask the query API; fails on anything but 200."""
         answer = httpx.get(

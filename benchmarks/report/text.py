@@ -77,7 +77,7 @@ def render(run: Run, pictures: Sequence[Picture], *, heading: int = 1) -> str:
         parts += [
             f"{mark}# Where the dataflow's time goes, and how it grows",
             (
-                "Processor time of the steps alone, in µs an event. Rollup rows are written about once a second for "
+                "Processor time of the steps alone, in µs an event. Rollup rows are written every one to three seconds for "
                 "each cell that changed, so they are fewer the more events a second there are."
             ),
             _growth(results),

@@ -1,13 +1,12 @@
 """How fast each output of a flow takes rows, over both stores, an embedded log and a server on this machine."""
 
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +22,7 @@ from dataflows.kit.sink import FlowSink, Item, SinkContext
 from event_log.opening import open_event_log
 from event_log.port import EventLog
 from sinks.clickhouse.connect import connect
+from tests.http_server import Quiet, running_server
 
 _ROWS = 1_000
 """Of one message."""
@@ -167,7 +167,7 @@ class _Server:
 
 @contextmanager
 def _counting_server() -> Iterator[_Server]:
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet, BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
@@ -176,16 +176,6 @@ def _counting_server() -> Iterator[_Server]:
             self.send_response(204)
             self.end_headers()
 
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    counting = _Server(f"http://127.0.0.1:{server.server_port}/")
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
+    with running_server(Handler) as url:
+        counting = _Server(f"{url}/")
         yield counting
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

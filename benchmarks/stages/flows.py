@@ -5,11 +5,10 @@ For steps the seconds are CPU time of the thread that runs them; for outputs, wh
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import bytewax.operators as op
 import psycopg
@@ -20,134 +19,22 @@ from benchmarks.messages import LOG_ID, PARTITIONS, log_messages, with_offsets
 from benchmarks.results import Group, LossCheck, Result
 from benchmarks.rounds import Best
 from benchmarks.services import StoreUrls
+from benchmarks.stages.flow_steps import USERS, Case, cases
 from benchmarks.stages.windows import Into
 from dataflows.dedup_index import RocksDedupIndex
 from dataflows.deleted_people import DeletedPeople
-from dataflows.kit import (
-    Event,
-    Events,
-    Flow,
-    LogSource,
-    Rows,
-    WindowRows,
-    alert,
-    closed_windows,
-    count,
-    distinct_of,
-    drop_repeats,
-    enrich,
-    filter_events,
-    join_table,
-    map_batches,
-    map_events,
-    prop,
-    session_windows,
-    sliding_windows,
-    sum_of,
-    top_k,
-    top_of,
-    total_windows,
-    tumbling_windows,
-    window_partials,
-)
+from dataflows.kit import Events, Flow, LogSource, Rows, WindowRows
 from dataflows.kit.batch import EventBatch, EventColumns
 from dataflows.kit.decoding import BatchDecoder
-from dataflows.kit.run import spare_garbage_collection
 from dataflows.kit.runtime import ProcessRuntime
 from dataflows.kit.sink import FLUSH_ROWS
 from dataflows.kit.ticks import Ticks
 from event_log.port import EventLog
 from schemas.limits import Limits
+from smolhog.garbage import spared_collections
 
 Item = tuple[str, EventBatch]
-_MINUTE = timedelta(minutes=1)
 _DAYS = 8
-_USERS = 5_000
-_QUERY = "SELECT id, plan FROM plans WHERE id = ANY(%s)"
-
-
-class Case(NamedTuple):
-    """A step, and how much of the events should come out of it."""
-
-    name: str
-    title: str
-    wire: Callable[[Events], Any]
-    share: float = 1.0
-    """Events that come out, or are counted by what does, for each that goes in; below 0 if only some do."""
-
-
-def cases() -> list[Case]:
-    """Return all steps that are measured."""
-    by, one = {"event": "event"}, {"n": count()}
-    return [
-        Case(
-            "pass", "Passing through, nothing done", lambda up: map_batches("step", up, lambda batch: batch)
-        ),
-        Case("filter-names", "`filter_events`, half of the names", _filter_names, -1),
-        Case("filter-where", "`filter_events(where=…)`, an event at a time", _filter_where),
-        Case("map-events", "`map_events`, a row for each event", _map_events),
-        Case("enrich", "`enrich`, a table in memory", _enrich),
-        Case("join", "`join_table`, 5,000 rows of PostgreSQL", _join),
-        Case("drop-repeats", "`drop_repeats`, an index on disk", _drop_repeats),
-        Case(
-            "tumbling",
-            "`tumbling_windows` of a minute, `count` by event",
-            lambda up: tumbling_windows("step", up, length=_MINUTE, by=by, values=one),
-        ),
-        Case(
-            "tumbling-sum",
-            "… `count` and `sum_of`, by event and a property",
-            lambda up: tumbling_windows(
-                "step",
-                up,
-                length=_MINUTE,
-                by={**by, "platform": prop("platform")},
-                values={**one, "revenue": sum_of(prop("price"))},
-            ),
-        ),
-        Case(
-            "tumbling-distinct",
-            "… `count` and `distinct_of` people, by event",
-            lambda up: tumbling_windows(
-                "step", up, length=_MINUTE, by=by, values={**one, "people": distinct_of("distinct_id")}
-            ),
-        ),
-        Case(
-            "tumbling-top",
-            "… `count` and `top_of` 10 of 500 pages, by event",
-            lambda up: tumbling_windows(
-                "step", up, length=_MINUTE, by=by, values={**one, "pages": top_of(prop("$current_url"), 10)}
-            ),
-        ),
-        Case(
-            "sliding",
-            "`sliding_windows` of five minutes, one each minute",
-            lambda up: sliding_windows("step", up, length=5 * _MINUTE, every=_MINUTE, by=by, values=one),
-            5,
-        ),
-        Case(
-            "sessions",
-            "`session_windows` of 5,000 people",
-            lambda up: session_windows("step", up, gap=30 * _MINUTE, values=one),
-        ),
-        Case(
-            "partials",
-            "`window_partials`, by event",
-            lambda up: window_partials("step", up, length=_MINUTE, by=by, values=one),
-        ),
-        Case(
-            "closed",
-            "`tumbling_windows` and `closed_windows`",
-            lambda up: closed_windows("closed", _counts(up)),
-        ),
-        Case(
-            "totals",
-            "… and `total_windows` over four partitions",
-            lambda up: total_windows("totals", _counts(up)),
-        ),
-        Case("top-k", "… and `top_k` of the totals", _top_k, -1),
-        Case("alert", "… and `alert` on the totals", _alert, -1),
-    ]
 
 
 def measure_flows(urls: StoreUrls, events: int, rounds: int) -> list[Result]:
@@ -160,9 +47,8 @@ def measure_flows(urls: StoreUrls, events: int, rounds: int) -> list[Result]:
     """
     _make_plans(urls.postgres)
     best = Best()
-    spare_garbage_collection()
     for _ in range(rounds):
-        with tempfile.TemporaryDirectory(prefix="smolhog-bench-") as name:
+        with spared_collections(rare=True), tempfile.TemporaryDirectory(prefix="smolhog-bench-") as name:
             items, decoding = _decoded(events, Path(name))
             best.add(decoding)
             for case in cases():
@@ -287,51 +173,5 @@ def _make_plans(dsn: str) -> None:
     with psycopg.connect(dsn) as connection:
         connection.execute("CREATE TABLE plans (id text PRIMARY KEY, plan text NOT NULL)")
         with connection.cursor().copy("COPY plans FROM STDIN") as copy:
-            for user in range(_USERS):
+            for user in range(USERS):
                 copy.write_row((f"user_{user}", "pro" if user % 3 else "free"))
-
-
-def _filter_names(up: Events) -> Any:
-    return filter_events("step", up, names={"home", "catalog", "checkout"})
-
-
-def _filter_where(up: Events) -> Any:
-    return filter_events("step", up, where=lambda event: event.properties["quantity"] > 0)
-
-
-def _map_events(up: Events) -> Any:
-    def row(event: Event) -> dict[str, Any]:
-        return {"id": event.event_id, "at": event.timestamp, "price": event.properties["price"]}
-
-    return map_events("step", up, row)
-
-
-def _enrich(up: Events) -> Any:
-    table = {f"user_{user}": "pro" for user in range(_USERS)}
-    return enrich("step", up, on="distinct_id", lookup=table, name="plan")
-
-
-def _join(up: Events) -> Any:
-    return join_table("step", up, on="distinct_id", query=_QUERY, columns=["plan"])
-
-
-def _drop_repeats(up: Events) -> Any:
-    return drop_repeats("step", up, key="event_id")
-
-
-def _counts(up: Events) -> Any:
-    return tumbling_windows("counts", up, length=_MINUTE, by={"event": "event"}, values={"n": count()})
-
-
-def _top_k(up: Events) -> Any:
-    return top_k("top", total_windows("totals", _counts(up)), by="n", k=3)
-
-
-def _alert(up: Events) -> Any:
-    return alert(
-        "alerts",
-        total_windows("totals", _counts(up)),
-        value="n",
-        raise_when=lambda n, before: bool(before) and n < before[-1] / 2,
-        clear_when=lambda n, before: n >= before[-1],
-    )

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 
@@ -13,6 +14,7 @@ from benchmarks.results import Group, Result
 from benchmarks.stack import BenchStack, running_bench_stack
 from benchmarks.traffic import encoded_events
 from sinks.clickhouse.connect import connect
+from sinks.postgres.timelines import index_timelines
 
 _POSTGRES = "SELECT sum(pg_total_relation_size(relid)) FROM pg_partition_tree('events') WHERE isleaf"
 _CLICKHOUSE = "SELECT table, sum(bytes_on_disk) FROM system.parts WHERE active AND database = currentDatabase() GROUP BY table"
@@ -49,6 +51,8 @@ async def measure_storage(events: int) -> Result:
 
 def _weigh(stack: BenchStack, events: int) -> dict[str, float]:
     with psycopg.connect(stack.postgres_url, autocommit=True) as connection:
+        # As on the day after, when each day gets its index.
+        index_timelines(connection, datetime.now(UTC) + timedelta(days=30))
         connection.execute("CHECKPOINT")
         row = connection.execute(_POSTGRES).fetchone()
     assert row is not None

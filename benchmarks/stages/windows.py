@@ -8,16 +8,16 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import bytewax.operators as op
 import msgspec
 from bytewax.dataflow import Dataflow
-from bytewax.operators.windowing import EventClock, TumblingWindower, fold_window
 from bytewax.outputs import DynamicSink, StatelessSinkPartition
 from bytewax.testing import TestingSource, run_main
 
+from benchmarks.baselines.fold_window import ALIGN_TO, counts_by_minute
 from benchmarks.results import Group, LossCheck, Result
 from benchmarks.traffic import encoded_events
 from dataflows.kit import WindowRows, count, tumbling_windows
@@ -25,7 +25,6 @@ from dataflows.kit.batch import EventBatch, EventColumns
 from schemas.wire import WireEvent
 
 _MINUTE = timedelta(minutes=1)
-_ALIGN_TO = datetime(2020, 1, 1, tzinfo=UTC)
 _BATCH = 500
 """Events that either source hands out at once."""
 
@@ -130,24 +129,14 @@ def fold_flow(events: list[WireEvent], counts: Counts) -> Dataflow:
     flow = Dataflow("fold")
     stream = op.input("in", flow, TestingSource(events, batch_size=_BATCH))
     keyed = op.key_on("by_event", stream, lambda event: event.event)
-    windows = fold_window(
-        "count",
-        keyed,
-        # The events lie within a minute, in no order: none of them is late.
-        EventClock(_time_of, wait_for_system_duration=2 * _MINUTE),
-        TumblingWindower(length=_MINUTE, align_to=_ALIGN_TO),
-        lambda: 0,
-        lambda number, _: number + 1,
-        lambda left, right: left + right,
-        ordered=False,
-    )
-    offset = int(_ALIGN_TO.timestamp()) // 60
+    counted = counts_by_minute(keyed, _time_of)
+    offset = int(ALIGN_TO.timestamp()) // 60
 
     def keep(item: tuple[str, tuple[int, int]]) -> None:
         name, (window, number) = item
         counts[name, window + offset] += number
 
-    op.output("out", windows.down, Into(keep))
+    op.output("out", counted, Into(keep))
     return flow
 
 

@@ -4,6 +4,7 @@ A state is made of what MessagePack knows, and is small. Two states merge into t
 two partitions, or two segments.
 """
 
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,10 +14,12 @@ from typing import Any, Protocol
 
 import msgspec
 
-from dataflows.kit.batch import Column, column_of
+from dataflows.kit.batch import Column, column_of, storable
 
 _encode = msgspec.msgpack.Encoder().encode
 _HASHES = 2**64
+_LARGEST = 2**63 - 1
+_LARGEST_FLOAT = sys.float_info.max
 
 
 class Aggregate(Protocol):
@@ -44,38 +47,33 @@ class Aggregate(Protocol):
         ...
 
 
+class _Counted:
+    """What is counted adds up: the state is the number."""
+
+    def merge(self, state: int, other: int) -> int:
+        return state + other
+
+    def value(self, state: int) -> int:
+        return state
+
+    def thaw(self, state: int) -> int:
+        return state
+
+
 @dataclass(frozen=True)
-class _Count:
+class _Count(_Counted):
     column: None = None
 
     def of(self, values: Sequence[Any]) -> int:
         return len(values)
 
-    def merge(self, state: int, other: int) -> int:
-        return state + other
-
-    def value(self, state: int) -> int:
-        return state
-
-    def thaw(self, state: int) -> int:
-        return state
-
 
 @dataclass(frozen=True)
-class _CountOf:
+class _CountOf(_Counted):
     column: Column
 
     def of(self, values: Sequence[Any]) -> int:
         return sum(map(bool, values))
-
-    def merge(self, state: int, other: int) -> int:
-        return state + other
-
-    def value(self, state: int) -> int:
-        return state
-
-    def thaw(self, state: int) -> int:
-        return state
 
 
 @dataclass(frozen=True)
@@ -83,10 +81,10 @@ class _Sum:
     column: Column
 
     def of(self, values: Sequence[Any]) -> float:
-        return sum(_numbers(values))
+        return _kept(sum(_numbers(values)))
 
     def merge(self, state: float, other: float) -> float:
-        return state + other
+        return _kept(state + other)
 
     def value(self, state: float) -> float:
         return state
@@ -101,10 +99,10 @@ class _Mean:
 
     def of(self, values: Sequence[Any]) -> list[float]:
         numbers = _numbers(values)
-        return [sum(numbers), len(numbers)]
+        return [_kept(sum(numbers)), len(numbers)]
 
     def merge(self, state: list[float], other: list[float]) -> list[float]:
-        return [state[0] + other[0], state[1] + other[1]]
+        return [_kept(state[0] + other[0]), state[1] + other[1]]
 
     def value(self, state: list[float]) -> float | None:
         return state[0] / state[1] if state[1] else None
@@ -144,7 +142,8 @@ class _Distinct:
     most: int
 
     def of(self, values: Sequence[Any]) -> set[int]:
-        return self._cut({_hash(value) for value in set(map(_plain, values)) if value is not None})
+        plain = storable(list(set(map(_plain, values))))
+        return self._cut({_hash(value) for value in plain if value is not None})
 
     def merge(self, state: set[int], other: set[int]) -> set[int]:
         return self._cut(state | other)
@@ -233,7 +232,16 @@ def top_of(column: Column | str, k: int, *, most: int = 1000) -> Aggregate:
 
 
 def _numbers(values: Sequence[Any]) -> list[float]:
-    return [value for value in values if type(value) is int or type(value) is float]
+    numbers = [value for value in values if type(value) is int or type(value) is float]
+    if numbers and (max(numbers) > _LARGEST or min(numbers) < -_LARGEST):
+        # Beyond floats it is a number for nobody.
+        return [_kept(number) for number in numbers if -_LARGEST_FLOAT <= number <= _LARGEST_FLOAT]
+    return numbers
+
+
+def _kept(number: float) -> float:
+    """Return a number as MessagePack can hold it: a larger integer as a float."""
+    return number if -_LARGEST <= number <= _LARGEST else float(number)
 
 
 def _plain(value: Any) -> Any:

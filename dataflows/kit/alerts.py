@@ -75,6 +75,7 @@ class AlertRules:
         self._clear_when = clear_when
         self._history = history
         self._after = after
+        self._length = 0  # of a window; not known before the first
         self._watched: dict[_Key, _Watched] = dict(_decode(state)) if state is not None else {}
 
     def take(self, values: list[Rows[Window]]) -> list[Rows[Alert]]:
@@ -82,8 +83,16 @@ class AlertRules:
         return [rows.holding(alerts) for rows in values if (alerts := list(self._judged(rows.rows)))]
 
     def snapshot(self) -> bytes:
-        """Return all that a restart needs."""
+        """Return all that a restart needs; forget what says nothing any more."""
+        newest = max((watched.last for watched in self._watched.values()), default=0)
+        for key in [key for key, watched in self._watched.items() if self._is_stale(watched, newest)]:
+            del self._watched[key]
         return _encode(list(self._watched.items()))
+
+    def _is_stale(self, watched: _Watched, now: int) -> bool:
+        """Whether all that is remembered lies further back than is looked at."""
+        reach = self._history * self._length
+        return watched.raised_at is None and 0 < reach < now - watched.last
 
     def _judged(self, windows: list[Window]) -> Iterator[Alert]:
         for window in windows:
@@ -92,7 +101,11 @@ class AlertRules:
                 yield found
 
     def _judge(self, window: Window) -> Alert | None:
-        watched = self._watched.setdefault(window.key, _Watched(window.start - 1, 0, None, []))
+        self._length = window.end - window.start
+        watched = self._watched.get(window.key)
+        # When it is forgotten is chance, so it counts for nothing from the moment on from which it may be.
+        if watched is None or self._is_stale(watched, window.start):
+            watched = self._watched[window.key] = _Watched(window.start - 1, 0, None, [])
         if window.late or window.start <= watched.last:
             return None
         value = float(window.values[self._value] or 0)

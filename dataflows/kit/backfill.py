@@ -33,6 +33,7 @@ class BackfilledPartitions(FixedPartitionedSource[KeyedBatch, int]):
         index_of: returns the index of a partition's ids.
         log: reads the log.
         progress: is told what has had its effect.
+        sync: makes the ids of a partition survive a power cut.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class BackfilledPartitions(FixedPartitionedSource[KeyedBatch, int]):
         index_of: Callable[[str], DedupIndex],
         log: LogPartitions,
         progress: Progress,
+        sync: Callable[[str], None],
     ) -> None:
         self._dsn = dsn
         self._parts = parts
@@ -50,6 +52,7 @@ class BackfilledPartitions(FixedPartitionedSource[KeyedBatch, int]):
         self._index_of = index_of
         self._log = log
         self._progress = progress
+        self._sync = sync
 
     def list_parts(self) -> list[str]:
         """Return the partitions."""
@@ -76,7 +79,14 @@ class BackfilledPartitions(FixedPartitionedSource[KeyedBatch, int]):
             for batch in read_part(self._dsn, part, for_part, begin, self._since)
         )
         return _BackfilledPartition(
-            for_part, boundary, begin, batches, self._index_of(for_part), read_log, self._progress
+            for_part,
+            boundary,
+            begin,
+            batches,
+            self._index_of(for_part),
+            read_log,
+            self._progress,
+            self._sync,
         )
 
 
@@ -90,6 +100,7 @@ class _BackfilledPartition(StatefulSourcePartition[KeyedBatch, int]):
         index: DedupIndex,
         read_log: Callable[[], StatefulSourcePartition[KeyedBatch, int]],
         progress: Progress,
+        sync: Callable[[str], None],
     ) -> None:
         self._partition = partition
         self._boundary = boundary
@@ -98,6 +109,7 @@ class _BackfilledPartition(StatefulSourcePartition[KeyedBatch, int]):
         self._index = index
         self._read_log = read_log
         self._progress = progress
+        self._sync = sync
         self._events = progress.events_of(partition)
         self._log_time = 0.0
         self._room = _EPOCH_EVENTS
@@ -145,6 +157,7 @@ class _BackfilledPartition(StatefulSourcePartition[KeyedBatch, int]):
         if self._log is not None:
             self._next_offset = max(self._next_offset, self._log.snapshot())
         else:
+            self._sync(self._partition)
             self._ended = (self._next_offset, self._log_time, self._events)
         self._room = _EPOCH_EVENTS
         return self._next_offset

@@ -16,8 +16,8 @@ from bytewax.operators import KeyedStream
 
 from dataflows.dedup import dedup_key, place_of
 
-_encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
+_pack = msgspec.msgpack.Encoder(enc_hook=str).encode
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -142,11 +142,6 @@ class EventBatch:
         return self.columns.properties
 
     @cached_property
-    def raw_properties(self) -> list[bytes]:
-        """Of each event, as JSON."""
-        return [_encode(each) for each in self.properties]
-
-    @cached_property
     def times(self) -> list[float]:
         """``timestamps`` in seconds since 1970."""
         return list(map(datetime.timestamp, self.timestamps))
@@ -192,6 +187,26 @@ def prop(name: str, default: Any = None) -> Column:
         return [properties.get(name, default) for properties in batch.properties]
 
     return column
+
+
+def storable(values: Sequence[Any]) -> Sequence[Any]:
+    """Return values that MessagePack, in which steps keep what they know, can hold: larger integers become text.
+
+    Whoever sends events chooses them, and JSON has integers of any size.
+    """
+    try:
+        _pack(values)
+    except OverflowError:
+        return list(map(_storable, values))
+    return values
+
+
+def _storable(value: Any) -> Any:
+    try:
+        _pack(value)
+    except OverflowError:
+        return repr(value)
+    return value
 
 
 def named(*names: str) -> Column:

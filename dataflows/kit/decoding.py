@@ -8,7 +8,7 @@ from itertools import chain
 from dataflows.decode import DecodedMessage, decode
 from dataflows.dedup import DedupIndex, find_first
 from dataflows.deleted_people import DeletedPeople
-from dataflows.event_time import correct_time
+from dataflows.event_time import correct_times
 from dataflows.kit.batch import EventBatch, EventColumns
 from event_log.port import Message
 from schemas.limits import Limits
@@ -66,7 +66,7 @@ class BatchDecoder:
             columns.names.extend([event.event for event in events])
             columns.distinct_ids.extend([event.distinct_id for event in events])
             columns.timestamps.extend(
-                [correct_time(event.timestamp, sent_at, received_at) for event in events]
+                correct_times([event.timestamp for event in events], sent_at, received_at)
             )
             columns.received_ats.extend([received_at] * len(events))
             columns.session_ids.extend([event.session_id for event in events])

@@ -18,13 +18,13 @@ class FlowInvalid(FlowError):  # noqa: N818 - names the fact
     """What a flow's file says cannot be run."""
 
 
-class FlowOwned(FlowError):  # noqa: N818
+class FlowOwned(FlowError):  # noqa: N818 - likewise
     """Another live process runs this flow; two would step on each other's positions."""
 
 
-class FlowFileUnreadable(FlowError):  # noqa: N818
+class FlowFileUnreadable(FlowError):  # noqa: N818 - likewise
     """A file that a flow reads is missing, or holds no events."""
 
 
-class LookupRefused(FlowError):  # noqa: N818
+class LookupRefused(FlowError):  # noqa: N818 - likewise
     """PostgreSQL refuses the query of a join for good."""

@@ -10,7 +10,7 @@ from bytewax.dataflow import operator
 from bytewax.operators import KeyedStream
 
 from dataflows.dedup import DedupIndex, find_first
-from dataflows.kit.batch import Column, Event, EventBatch, Events, column_of
+from dataflows.kit.batch import Column, Event, EventBatch, Events, column_of, storable
 from dataflows.kit.flow import current_runtime
 from dataflows.kit.rows import Rows
 from dataflows.kit.writing import own_name
@@ -127,7 +127,7 @@ def drop_repeats(step_id: str, up: Events, *, key: Column | str, days: int = 8) 
             return batch
         if batch.partition not in indexes:
             indexes[batch.partition] = runtime.index(step, batch.partition, days)
-        values = column(batch)
+        values = storable(column(batch))
         keys = [_digest(project, value) for project, value in zip(batch.project_ids, values, strict=True)]
         places = batch.columns.places(batch.offset)
         passed = find_first(indexes[batch.partition], keys, places)

@@ -1,6 +1,6 @@
 """Bytewax source over files: one partition, pieces of rows for messages, an end."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
@@ -25,12 +25,16 @@ class FilePartition(FixedPartitionedSource[tuple[str, EventBatch], _State]):
         source: which files.
         index: ids that this flow has seen.
         progress: is told what has had its effect.
+        sync: makes the ids survive a power cut.
     """
 
-    def __init__(self, source: FileSource, index: DedupIndex, progress: Progress) -> None:
+    def __init__(
+        self, source: FileSource, index: DedupIndex, progress: Progress, sync: Callable[[], None]
+    ) -> None:
         self._source = source
         self._index = index
         self._progress = progress
+        self._sync = sync
 
     def list_parts(self) -> list[str]:
         """Return the one partition."""
@@ -39,15 +43,23 @@ class FilePartition(FixedPartitionedSource[tuple[str, EventBatch], _State]):
     def build_part(self, step_id: str, for_part: str, resume_state: _State | None) -> "_Files":
         """Begin to read, where the state says."""
         del step_id, for_part
-        return _Files(self._source, self._index, self._progress, resume_state or (0, 0, 0))
+        return _Files(self._source, self._index, self._progress, self._sync, resume_state or (0, 0, 0))
 
 
 class _Files(StatefulSourcePartition[tuple[str, EventBatch], _State]):
-    def __init__(self, source: FileSource, index: DedupIndex, progress: Progress, state: _State) -> None:
+    def __init__(
+        self,
+        source: FileSource,
+        index: DedupIndex,
+        progress: Progress,
+        sync: Callable[[], None],
+        state: _State,
+    ) -> None:
         self._source = source
         self._paths = [Path(path) for path in source.paths]
         self._index = index
         self._progress = progress
+        self._sync = sync
         self._file, self._rows, self._offset = state
         self._events = 0
         self._ended = False
@@ -66,7 +78,8 @@ class _Files(StatefulSourcePartition[tuple[str, EventBatch], _State]):
         return [(PARTITION, batch)]
 
     def snapshot(self) -> _State:
-        """Return where to go on."""
+        """Return where to go on; the ids of what was read are as safe as that."""
+        self._sync()
         self._progress.reached(PARTITION, self._offset, 0.0, self._events)
         return self._file, self._rows, self._offset
 

@@ -31,7 +31,7 @@ Steps = Callable[[Events], None]
 
 
 class Input(Protocol):
-    """Where a flow's events come from: a declaration, such as :class:`dataflows.kit.inputs.LogInput`."""
+    """Where a flow's events come from: a declaration, such as :class:`dataflows.kit.inputs.LogSource`."""
 
     def describe(self) -> str:
         """Say it in a few words, for people."""

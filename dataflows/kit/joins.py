@@ -6,7 +6,7 @@ from datetime import timedelta
 import bytewax.operators as op
 from bytewax.dataflow import operator
 
-from dataflows.kit.batch import Column, EventBatch, Events, column_of
+from dataflows.kit.batch import Column, EventBatch, Events, column_of, storable
 from dataflows.kit.flow import current_runtime
 from dataflows.kit.lookups import RecordedLookup
 from dataflows.kit.writing import own_name
@@ -53,7 +53,7 @@ def join_table(
             recorded[batch.partition] = RecordedLookup(
                 lookup, runtime.index(step, batch.partition, _KEEP_DAYS)
             )
-        values = column(batch)
+        values = storable(column(batch))
         keys = list({value: None for value in values if isinstance(value, Hashable) and value is not None})
         answers = recorded[batch.partition].ask(batch.offset, keys)
         rows = [answers.get(value) if isinstance(value, Hashable) else None for value in values]

@@ -33,6 +33,7 @@ class LogPartitions(FixedPartitionedSource[KeyedBatch, int]):
         make_decoder: makes the decoder of a partition.
         progress: is told what has had its effect.
         ticks: tells idle partitions the time.
+        sync: makes the ids that a partition's decoder has seen survive a power cut.
     """
 
     def __init__(
@@ -42,12 +43,14 @@ class LogPartitions(FixedPartitionedSource[KeyedBatch, int]):
         make_decoder: Callable[[str], BatchDecoder],
         progress: Progress,
         ticks: Ticks,
+        sync: Callable[[str], None],
     ) -> None:
         self._log = log
         self._starts = starts
         self._make_decoder = make_decoder
         self._progress = progress
         self._ticks = ticks
+        self._sync = sync
 
     def list_parts(self) -> list[str]:
         """Return the partitions."""
@@ -66,6 +69,7 @@ class LogPartitions(FixedPartitionedSource[KeyedBatch, int]):
             self._make_decoder(for_part),
             self._progress,
             self._ticks,
+            self._sync,
         )
 
 
@@ -79,6 +83,7 @@ class _LogPartition(StatefulSourcePartition[KeyedBatch, int]):
         decoder: BatchDecoder,
         progress: Progress,
         ticks: Ticks,
+        sync: Callable[[str], None],
     ) -> None:
         self._partition = partition
         self._next_offset = offset
@@ -87,6 +92,7 @@ class _LogPartition(StatefulSourcePartition[KeyedBatch, int]):
         self._decoder = decoder
         self._progress = progress
         self._ticks = ticks
+        self._sync = sync
         self._reader = log.reader(int(partition), offset)
         self._log_time = 0.0
         self._events = progress.events_of(partition)
@@ -118,7 +124,12 @@ class _LogPartition(StatefulSourcePartition[KeyedBatch, int]):
         return datetime.now(UTC) + _IDLE if self._idle else None
 
     def snapshot(self) -> int:
-        """Return the offset to go on from. An epoch ends here: there is room for the next."""
+        """Return the offset to go on from. An epoch ends here: there is room for the next.
+
+        What was read may have come to nothing that a sink was given. Its ids have to be as safe as the offset all
+        the same: what is sent again would be taken for new.
+        """
+        self._sync(self._partition)
         self._room = self._epoch_bytes
         self._ended = (self._next_offset, self._log_time, self._events)
         return self._next_offset

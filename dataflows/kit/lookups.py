@@ -8,11 +8,13 @@ the same. Answers are kept for days, on the flow's own disk.
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 from typing import Any, Protocol
 
 import msgspec
 import psycopg
 import stamina
+from psycopg import errors
 
 from dataflows.dedup import DedupIndex
 from dataflows.kit.errors import LookupRefused
@@ -21,6 +23,11 @@ from sinks.postgres.retryable import RETRYABLE
 
 Answer = list[Any] | None
 """A row's columns; ``None`` if the table has no such row."""
+
+_OTHER_TYPE = (errors.UndefinedFunction, errors.CannotCoerce, errors.DatatypeMismatch)
+"""What PostgreSQL says to an array of keys that the query's column cannot be compared with."""
+_SAMPLES: list[Hashable] = ["", "0", "00000000-0000-0000-0000-000000000000", "2000-01-01", 0, 0.5, False]
+"""Keys of all types that a query may take."""
 
 _encode = msgspec.msgpack.Encoder(enc_hook=str).encode
 _decode = msgspec.msgpack.Decoder(list[tuple[Any, Answer]]).decode
@@ -59,6 +66,7 @@ class PostgresLookup:
         self._most = most
         self._clock = clock
         self._known: OrderedDict[Hashable, tuple[float, Answer]] = OrderedDict()
+        self._has_answered = False
         self._connection: psycopg.Connection | None = None
 
     def ask(self, keys: list[Hashable]) -> dict[Hashable, Answer]:
@@ -85,8 +93,49 @@ class PostgresLookup:
             self._connection.close()
             self._connection = None
 
-    @stamina.retry(on=SinkUnavailable, attempts=None, timeout=None, wait_max=5.0)
     def _rows(self, keys: list[Hashable]) -> dict[Hashable, Answer]:
+        """Ask for keys of each type by themselves: an array has one type."""
+        by_type: dict[type, list[Hashable]] = {}
+        for key in keys:
+            by_type.setdefault(type(key), []).append(key)
+        found: dict[Hashable, Answer] = {}
+        for alike in by_type.values():
+            found |= self._rows_alike(alike)
+        return found
+
+    def _rows_alike(self, keys: list[Hashable]) -> dict[Hashable, Answer]:
+        """Ask for keys of one type. Whoever sends events chooses them, so one that the table cannot have has no row."""
+        try:
+            return self._asked(keys)
+        except psycopg.DataError as error:
+            if len(keys) > 1:
+                half = len(keys) // 2
+                return self._rows_alike(keys[:half]) | self._rows_alike(keys[half:])
+            reason: psycopg.Error = error
+        except _OTHER_TYPE as error:
+            reason = error
+        if not self._takes_any():
+            raise LookupRefused(f"PostgreSQL refuses the query of a join: {reason}".strip()) from reason
+        return {}
+
+    def _takes_any(self) -> bool:
+        """Whether it is for the keys, and not for the query, that PostgreSQL refuses it."""
+        for key in _SAMPLES:
+            if self._has_answered:
+                break
+            with suppress(psycopg.DataError, *_OTHER_TYPE):
+                self._asked([key])
+        return self._has_answered
+
+    def _asked(self, keys: list[Hashable]) -> dict[Hashable, Answer]:
+        """Ask until PostgreSQL answers. A function that is decorated to be tried again has its arguments logged."""
+        found: dict[Hashable, Answer] = {}
+        for attempt in stamina.retry_context(on=SinkUnavailable, attempts=None, timeout=None, wait_max=5.0):
+            with attempt:
+                found = self._asked_once(keys)
+        return found
+
+    def _asked_once(self, keys: list[Hashable]) -> dict[Hashable, Answer]:
         try:
             if self._connection is None:
                 self._connection = psycopg.connect(
@@ -96,9 +145,12 @@ class PostgresLookup:
         except RETRYABLE as error:
             self.close()
             raise SinkUnavailable(f"PostgreSQL: {error}".strip()) from error
+        except (psycopg.DataError, *_OTHER_TYPE):
+            raise
         except psycopg.Error as error:
             self.close()
             raise LookupRefused(f"PostgreSQL refuses the query of a join: {error}".strip()) from error
+        self._has_answered = True
         return {key: list(columns) for key, *columns in rows}
 
 

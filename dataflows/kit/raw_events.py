@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import psycopg
 
 from dataflows.kit.batch import EventBatch, EventColumns
-from dataflows.kit.starts import write_whole
+from smolhog.whole_files import write_whole
 
 _MOST_OFFSETS = 2**40
 """Room for the offsets of one partition of an older log."""
@@ -95,7 +95,8 @@ def read_part(
 ) -> Iterator[EventBatch]:
     """Yield a batch for each message of a stretch, from an offset (with its base) on.
 
-    PostgreSQL sorts the stretch first, on its disk if need be.
+    PostgreSQL sorts the stretch first, and keeps it aside, on its disk if need be: a transaction that stays open for
+    as long as the flow reads would keep the built-in dataflow from making the partition of a new day.
     """
     asked = {
         "log_id": part.log_id,
@@ -104,7 +105,10 @@ def read_part(
         "end": part.end,
         "since": since,
     }
-    with psycopg.connect(dsn, options="-c timezone=UTC") as connection, connection.cursor("raw") as cursor:
+    with (
+        psycopg.connect(dsn, autocommit=True, options="-c timezone=UTC") as connection,
+        connection.cursor("raw", withhold=True) as cursor,
+    ):
         cursor.itersize = 5_000
         rows: list[tuple[Any, ...]] = []
         for row in cursor.execute(_READ, asked):

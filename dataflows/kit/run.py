@@ -4,7 +4,6 @@ A flow has a process of its own and one worker over all partitions of its input,
 partitions together (see docs/adr/0007-flows-of-the-kit.md). All that it keeps on disk lies in its folder.
 """
 
-import gc
 import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -45,6 +44,7 @@ from event_log.port import EventLog
 from schemas.limits import DEFAULT_LIMITS, Limits
 from sinks.errors import SinkError
 from sinks.postgres.deleted_people import read_deleted
+from smolhog.garbage import spared_collections
 
 _log = structlog.get_logger()
 
@@ -115,7 +115,8 @@ def _run_over_files(
 ) -> None:
     runtime = _runtime(flow, options, folder / "files", _FILES, (FILE_PARTITION,), Ticks(_never))
     progress = Progress()
-    files = FilePartition(source, runtime.index("source", FILE_PARTITION, options.dedup_days), progress)
+    index = runtime.index("source", FILE_PARTITION, options.dedup_days)
+    files = FilePartition(source, index, progress, index.sync)
     _run(flow, files, runtime, FlowWatch(flow, _FILES, progress, options.postgres_dsn, None))
     progress.enter(FILE_PARTITION, "done", progress.events_of(FILE_PARTITION))
     store_progress(connection, flow.name, flow.version, _FILES, progress, {})
@@ -137,12 +138,15 @@ def _run_over_log(
             indexes[partition] = runtime.index("source", partition, options.dedup_days)
         return indexes[partition]
 
+    def sync(partition: str) -> None:
+        index_of(partition).sync()
+
     def make_decoder(partition: str) -> BatchDecoder:
         people = DeletedPeople(map(DeletedPerson._make, read_deleted(connection, log_id, int(partition))))
         return BatchDecoder(flow.name, partition, index_of(partition), options.limits, people)
 
     def read_log(starts: dict[str, int]) -> LogPartitions:
-        return LogPartitions(log, starts, make_decoder, progress, ticks)
+        return LogPartitions(log, starts, make_decoder, progress, ticks, sync)
 
     source: Source[KeyedBatch]
     if isinstance(flow.source, BackfillSource):
@@ -152,7 +156,7 @@ def _run_over_log(
         for partition, stretches in parts.items():
             progress.enter(partition, "backfill", sum(stretch.events for stretch in stretches))
         live = read_log({partition: stretches[-1].end for partition, stretches in parts.items()})
-        source = BackfilledPartitions(options.postgres_dsn, parts, since, index_of, live, progress)
+        source = BackfilledPartitions(options.postgres_dsn, parts, since, index_of, live, progress, sync)
     else:
         assert isinstance(flow.source, LogSource), "an input is one of three"
         file = runtime.folder / "starts.json"
@@ -177,21 +181,14 @@ def _runtime(
     )
 
 
-def spare_garbage_collection() -> None:
-    """Have the collector look rarely: nothing here makes cycles batch by batch; what was imported stays for good."""
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 50)
-
-
 def _run(flow: Flow, source: Source[KeyedBatch], runtime: ProcessRuntime, watch: FlowWatch) -> None:
-    spare_garbage_collection()
     recovery = runtime.folder / "recovery"
     if not recovery.exists():
         create_recovery_store(recovery)
     dataflow = flow.build(source, runtime)
     _log.info("flow runs", flow=flow.name, version=flow.version)
     try:
-        with watch.running():
+        with spared_collections(rare=True), watch.running():
             cluster_main(
                 dataflow, [], 0, epoch_interval=flow.epoch, recovery_config=RecoveryConfig(str(recovery))
             )
@@ -212,13 +209,16 @@ def reset_flow(flow: Flow, options: FlowOptions) -> None:
     """
     folder = flow_folder(flow, options.data)
     with owned_folder(flow, folder), owned_in_postgres(flow, options.postgres_dsn) as connection:
-        for table in ("flow_positions", "flow_progress"):
-            connection.execute(
-                f"DELETE FROM {table} WHERE flow = %s AND version = %s".encode(), [flow.name, flow.version]
-            )
-        for each in folder.iterdir():
-            if each.is_dir():
-                rmtree(each)
+        for leftover in folder.glob("*.reset"):
+            rmtree(leftover)
+        # State without positions would write again what came after it; so it goes first, and at once.
+        states = [each.rename(each.with_suffix(".reset")) for each in folder.iterdir() if each.is_dir()]
+        flow_and_version = [flow.name, flow.version]
+        connection.execute("DELETE FROM flow_positions WHERE flow = %s AND version = %s", flow_and_version)
+        # That of versions before would be taken for the flow's.
+        connection.execute("DELETE FROM flow_progress WHERE flow = %s AND version <= %s", flow_and_version)
+        for each in states:
+            rmtree(each)
 
 
 def _never(partition: int, body: bytes) -> None:

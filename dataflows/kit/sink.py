@@ -17,6 +17,7 @@ import stamina
 import structlog
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
+from dataflows.kit.errors import FlowInvalid
 from dataflows.kit.rows import Rows, WindowRows
 from event_log.port import EventLog
 from sinks.errors import SinkUnavailable
@@ -132,9 +133,11 @@ class _Part(StatefulSinkPartition[Item, None]):
         self._flush_rows = flush_rows
         self._items: list[Item] = []
         self._rows = 0
+        self._offsets: dict[str, int] = {}
 
     def write_batch(self, values: list[Item]) -> None:
         for item in values:
+            self._check_order(item)
             self._items.append(item)
             self._rows += rows_in(item)
             if self._rows >= self._flush_rows:
@@ -142,6 +145,16 @@ class _Part(StatefulSinkPartition[Item, None]):
 
     def snapshot(self) -> None:
         self._flush()
+
+    def _check_order(self, item: Item) -> None:
+        """An output knows a repeat by its place, so the second item of a place would be taken for one, and lost."""
+        before = self._offsets.get(item.partition)
+        if before is not None and item.offset <= before:
+            raise FlowInvalid(
+                f"output {self._step} was given offset {item.offset} of partition {item.partition} after {before}; "
+                "streams that were merged have places twice: give each a `write` of its own"
+            )
+        self._offsets[item.partition] = item.offset
 
     def _flush(self) -> None:
         items, self._items = self._items, []

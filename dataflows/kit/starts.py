@@ -1,7 +1,6 @@
 """Where a flow begins to read the log: found once, and written down before anything has an effect."""
 
 import json
-import os
 from datetime import datetime
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from dataflows.kit.errors import FlowInvalid
 from dataflows.kit.inputs import Start
 from event_log.blocking import BlockingLog
 from schemas.envelope import EnvelopeError, decode_message
+from smolhog.whole_files import write_whole
 
 
 def find_starts(file: Path, start: Start, log: BlockingLog, partitions: int) -> dict[str, int]:
@@ -22,16 +22,6 @@ def find_starts(file: Path, start: Start, log: BlockingLog, partitions: int) -> 
         found = {str(partition): _find(start, log, partition) for partition in range(partitions)}
         write_whole(file, json.dumps(found))
     return {partition: int(offset) for partition, offset in json.loads(file.read_text()).items()}
-
-
-def write_whole(file: Path, text: str) -> None:
-    """Write a file that is there whole or not at all, also after a power cut."""
-    new = file.with_suffix(".new")
-    with new.open("w") as handle:
-        handle.write(text)
-        handle.flush()
-        os.fsync(handle.fileno())
-    new.rename(file)
 
 
 def _find(start: Start, log: BlockingLog, partition: int) -> int:
@@ -51,13 +41,26 @@ def _first_since(since: datetime, log: BlockingLog, partition: int) -> int:
     low, high = log.oldest(partition), log.end(partition)
     while low < high:
         middle = (low + high) // 2
-        message = log.first_message(partition, middle)
+        arrival, next_offset = _next_arrival(log, partition, middle, high)
+        if arrival is None or arrival >= since:
+            high = middle
+        else:
+            low = next_offset
+    return low
+
+
+def _next_arrival(log: BlockingLog, partition: int, begin: int, end: int) -> tuple[datetime | None, int]:
+    """Return when the first message of a stretch arrived that says so, and the offset after it.
+
+    A message that has a rebuild close its groups says nothing of it, nor does one that is damaged.
+    """
+    while begin < end:
+        message = log.first_message(partition, begin)
+        begin = message.offset + 1
         try:
             times = [batch.received_at for batch in decode_message(message.body).batches]
         except EnvelopeError:
-            times = []
-        if times and max(times) >= since:
-            high = middle
-        else:
-            low = message.offset + 1
-    return low
+            continue
+        if times:
+            return max(times), begin
+    return None, end

@@ -21,7 +21,7 @@ from typing import Any
 
 import msgspec
 
-from dataflows.kit.batch import EventBatch
+from dataflows.kit.batch import EventBatch, storable
 from dataflows.kit.rows import Window
 from dataflows.kit.window_spec import WindowSpec
 
@@ -113,7 +113,7 @@ class WindowCounter:
         """Return the states of a message's events, by step and key."""
         if not len(batch):
             return {}
-        columns = [column(batch) for column in self._spec.columns]
+        columns = [storable(column(batch)) for column in self._spec.columns]
         steps = steps_of(batch.timestamps, self._spec.every)
         aggregates = list(self._spec.shape.aggregates.values())
         groups: _Groups = {}

@@ -10,8 +10,8 @@ from query_api.analyses.trend_models import check_property
 from query_api.analyses.trend_numbers import Shared, Wanted, read_numbers
 from query_api.analyses.trends import exactness_of, source_of
 from query_api.models import AS_OF, Answer
+from query_api.open_question import open_question
 from query_api.plan import Exactness, Source
-from query_api.questions.opening import open_scope
 from query_api.questions.question import Question
 from query_api.questions.ranges import span_of, whole_units
 from query_api.questions.selectors import Breakdown, Measure, Selector
@@ -93,8 +93,7 @@ async def read_breakdown(rooms: Rooms, project_id: int, asked: BreakdownQuestion
         StoreUnavailable: the store is away.
     """
     buckets = whole_units(span_of(asked.range, asked.timezone, rooms.now()))
-    as_of = await rooms.postgres.as_of()
-    scope = await open_scope(rooms, project_id, asked)
+    as_of, scope = await open_question(rooms, project_id, asked)
     wanted = [Wanted(asked.selector, asked.measure, asked.property)]
     by_value, whole = await asyncio.gather(
         read_numbers(rooms.columns, scope, Shared(buckets, asked.filter, asked.breakdown), wanted),

@@ -11,10 +11,10 @@ from query_api.analyses.durations import Duration, microseconds_of
 from query_api.analyses.funnels_sql import Funnel, FunnelRow, PersonRow, people_statement, summary_statement
 from query_api.errors import InvalidParameter
 from query_api.models import Answer
+from query_api.open_question import open_question
 from query_api.people.addresses import public_id
 from query_api.plan import Exactness, Source
 from query_api.questions.filters import refusal
-from query_api.questions.opening import open_scope
 from query_api.questions.question import Question
 from query_api.questions.ranges import span_of
 from query_api.questions.selectors import Breakdown, Selector
@@ -167,8 +167,7 @@ async def read_funnels(rooms: Rooms, project_id: int, asked: FunnelsQuestion) ->
         StoreUnavailable: a store is away.
     """
     span = span_of(asked.range, asked.timezone, rooms.now())
-    as_of = await rooms.postgres.as_of()
-    scope = await open_scope(rooms, project_id, asked)
+    as_of, scope = await open_question(rooms, project_id, asked)
     statement = summary_statement(asked.funnel(), scope, span)
     rows = await rooms.columns.rows(statement, scope.bindings.parameters, FunnelRow)
     # Where there is nobody, ClickHouse answers the total of nothing: empty arrays.
@@ -195,8 +194,7 @@ async def read_funnel_people(
     """
     span = span_of(asked.range, asked.timezone, rooms.now())
     after = None if asked.cursor is None else _parse_cursor(asked.cursor)
-    as_of = await rooms.postgres.as_of()
-    scope = await open_scope(rooms, project_id, asked)
+    as_of, scope = await open_question(rooms, project_id, asked)
     statement = people_statement(
         asked.funnel()._replace(breakdown=None),
         scope,

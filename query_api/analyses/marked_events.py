@@ -5,14 +5,13 @@ subquery that asks for it, whatever else it asks. So events of which properties 
 by name, which the primary key finds, and all others together in one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from query_api.questions.attributes import event_attribute
-from query_api.questions.events_relation import events_relation, stored_events
+from query_api.questions.events_relation import carried_label, events_relation, stored_events
 from query_api.questions.filter_sql import TRUE, filter_sql
 from query_api.questions.filters import COHORT_OPERATORS, Group, Of, conditions_of
 from query_api.questions.scope import Scope
-from query_api.questions.selectors import Breakdown, Selector, selector_sql
+from query_api.questions.selectors import Breakdown, Selector, is_carried, selector_sql
 
 _NO_LABEL = "CAST(NULL, 'Nullable(String)')"
 
@@ -48,23 +47,13 @@ def marked_events(
         InvalidParameter: a filter names a cohort that the project does not have.
     """
     early = [place for place, selector in enumerate(selectors) if _is_of_events(selector.filter)]
-    labelled = labelled if breakdown is not None and breakdown.of is Of.EVENT else ()
+    labelled = labelled if breakdown is not None and is_carried(breakdown) else ()
     costly = [selectors[place] for place in early if next(conditions_of(selectors[place].filter), None)]
     apart = sorted({one.event for one in (*costly, *labelled) if one.event is not None})
-    rows = []
-    for which, name in _branches(scope, selectors, apart, everything=only == TRUE):
-        fitting = [place for place, one in enumerate(selectors) if _may_be_of(one, name, apart)]
-        marks = {place: selector_sql(selectors[place], scope).text for place in early if place in fitting}
-        where = which
-        if only is None and len(fitting) == len(marks) == 1:
-            # Events that do not fit are not wanted, so they need no mark that says so.
-            where, marks = f"{which} AND {marks[fitting[0]]}", {fitting[0]: TRUE}
-        columns = [f"toUInt8({marks.get(place, 0)}) AS is_{place}" for place in early]
-        if breakdown is not None and labelled:
-            wanted = any(_may_be_of(one, name, apart) for one in labelled)
-            label = event_attribute(breakdown.property, scope.bindings).label if wanted else _NO_LABEL
-            columns.append(f"{label} AS breakdown")
-        rows.append(stored_events(scope, start_micros, end_micros, once=False, where=where, also=columns))
+    rows = [
+        stored_events(scope, start_micros, end_micros, once=False, where=where, also=columns)
+        for where, columns in _subqueries(scope, selectors, early, apart, only, breakdown, labelled)
+    ]
     relation = events_relation(
         scope,
         start_micros,
@@ -90,6 +79,41 @@ def _is_of_events(group: Group | None) -> bool:
         condition.of is Of.EVENT and condition.operator not in COHORT_OPERATORS
         for condition in conditions_of(group)
     )
+
+
+def _subqueries(
+    scope: Scope,
+    selectors: Sequence[Selector],
+    early: list[int],
+    apart: list[str],
+    only: str | None,
+    breakdown: Breakdown | None,
+    labelled: Sequence[Selector],
+) -> Iterator[tuple[str, list[str]]]:
+    """Yield each subquery's condition, and the columns that it adds.
+
+    Args:
+        scope: of the statement.
+        selectors: what is marked.
+        early: places of those of which an event itself says whether it is one.
+        apart: names that have a subquery of their own.
+        only: as for :func:`marked_events`, like ``breakdown``.
+        breakdown: of the events, if there are ``labelled``.
+        labelled: of which selectors' events it is wanted.
+    """
+    for which, name in _branches(scope, selectors, apart, everything=only == TRUE):
+        fitting = [place for place, one in enumerate(selectors) if _may_be_of(one, name, apart)]
+        marks = {place: selector_sql(selectors[place], scope).text for place in early if place in fitting}
+        where = which
+        if only is None and len(fitting) == len(marks) == 1:
+            # Events that do not fit are not wanted, so they need no mark that says so.
+            where, marks = f"{which} AND {marks[fitting[0]]}", {fitting[0]: TRUE}
+        columns = [f"toUInt8({marks.get(place, 0)}) AS is_{place}" for place in early]
+        if breakdown is not None and labelled:
+            wanted = any(_may_be_of(one, name, apart) for one in labelled)
+            label = carried_label(breakdown, scope.bindings) if wanted else _NO_LABEL
+            columns.append(f"{label} AS breakdown")
+        yield where, columns
 
 
 def _branches(

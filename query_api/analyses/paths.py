@@ -1,10 +1,13 @@
 """Paths: what people do after what, as nodes and links of a flow."""
 
+from collections import Counter
 from datetime import datetime
+from typing import TypeVar
 
 from pydantic import ConfigDict, Field
 
 from query_api.analyses.durations import Duration, microseconds_of
+from query_api.analyses.path_steps import packing_of
 from query_api.analyses.paths_sql import (
     BY_EVENT,
     OWN_NAMES,
@@ -13,18 +16,25 @@ from query_api.analyses.paths_sql import (
     PathRow,
     PathsAsked,
     frequent_links_statement,
+    names_of_events_statement,
     names_statement,
+    paths_relation,
     paths_statement,
+    relation_of_ties,
 )
+from query_api.analyses.tied_instants import InstantRow, few_tied_statement
 from query_api.models import Answer
+from query_api.open_question import open_question
 from query_api.plan import Exactness, Source
-from query_api.questions.opening import open_scope
 from query_api.questions.question import Question
-from query_api.questions.ranges import span_of
+from query_api.questions.ranges import Span, span_of
+from query_api.questions.scope import Scope
 from query_api.rooms import Rooms
 from schemas.limits import DEFAULT_LIMITS
+from schemas.rollup import OTHER
 
 _NAME = DEFAULT_LIMITS.name_length
+_Row = TypeVar("_Row")
 
 
 class PathsQuestion(Question):
@@ -113,29 +123,51 @@ async def read_paths(rooms: Rooms, project_id: int, asked: PathsQuestion) -> Pat
         microseconds_of(asked.gap),
         asked.filter,
     )
-    as_of = await rooms.postgres.as_of()
-    scope = await open_scope(rooms, project_id, asked)
-    statement = frequent_links_statement(which, scope, span)
-    frequent = await rooms.columns.rows(statement, scope.bindings.parameters, FrequentRow)
-    if not frequent:
-        return PathsAnswer(nodes=[], links=[], as_of=as_of)
-    statement = paths_statement(which, scope, span, [row.key for row in frequent])
-    rows = await rooms.columns.rows(statement, scope.bindings.parameters, PathRow)
-    names = {row.name: row.text for row in await rooms.columns.rows(OWN_NAMES, {}, NameRow)}
-    if theirs := sorted({row.target for row in rows} - names.keys()):
-        statement = names_statement(which, scope, span, theirs)
-        found = await rooms.columns.rows(statement, scope.bindings.parameters, NameRow)
-        names |= {row.name: row.text for row in found}
+    as_of, scope = await open_question(rooms, project_id, asked)
+    rows, names = await _flow(rooms, which, scope, span)
     return PathsAnswer(nodes=_nodes(rows, names), links=_links(rows, names), as_of=as_of)
 
 
+async def _flow(
+    rooms: Rooms, which: PathsAsked, scope: Scope, span: Span
+) -> tuple[list[PathRow], dict[int, str]]:
+    """Return links, and the text behind each number of a name."""
+
+    async def ask(statement: str, row: type[_Row]) -> list[_Row]:
+        return await rooms.columns.rows(statement, scope.bindings.parameters, row)
+
+    by_event = which.by == BY_EVENT
+    known = await ask(names_of_events_statement(scope, span) if by_event else OWN_NAMES, NameRow)
+    texts = {row.name: row.text for row in known}
+    if by_event and not {which.from_step, which.to_step} - {None} <= set(texts.values()):
+        return [], {}
+    hashes = list(texts) if by_event else None
+    packing = packing_of(hashes, span.start_micros, span.end_micros, which.gap_micros)
+    ties = await ask(few_tied_statement(relation_of_ties(which, scope, span), scope.bindings), InstantRow)
+    relation = paths_relation(which, scope, span, packing, ties)
+    frequent = await ask(frequent_links_statement(which, scope, relation), FrequentRow)
+    # An event of a name that nobody knew a moment ago may have come since: it is one of the others.
+    targets = {row.link: name for row in frequent if (name := packing.hash_of(row.target)) is not None}
+    if not targets:
+        return [], {}
+    if theirs := sorted(set(targets.values()) - texts.keys()):
+        found = await ask(names_statement(which, scope, span, theirs), NameRow)
+        texts |= {row.name: row.text for row in found}
+    numbers = {
+        text: number for number, text in enumerate({OTHER, *(texts[name] for name in targets.values())}, 1)
+    }
+    kept = {link: numbers[texts[name]] for link, name in targets.items()}
+    rows = await ask(paths_statement(which, scope, relation, kept, numbers[OTHER]), PathRow)
+    return rows, {number: text for text, number in numbers.items()}
+
+
 def _nodes(rows: list[PathRow], names: dict[int, str]) -> list[PathNode]:
+    people: Counter[tuple[int, int]] = Counter()
+    for row in rows:
+        people[row.step, row.target] += row.arriving
     nodes = [
-        PathNode(
-            id=f"{row.step}:{names[row.target]}", step=row.step, name=names[row.target], people=row.people
-        )
-        for row in rows
-        if row.is_node
+        PathNode(id=f"{step}:{names[name]}", step=step, name=names[name], people=count)
+        for (step, name), count in people.items()
     ]
     return sorted(nodes, key=lambda node: (node.step, -node.people, node.name))
 
@@ -153,7 +185,7 @@ def _links(rows: list[PathRow], names: dict[int, str]) -> list[PathLink]:
         )
         for row in rows
         # A path's first step has no link that leads to it.
-        if not row.is_node and row.source
+        if row.source
     ]
     return [
         link

@@ -1,16 +1,18 @@
 """The statements about paths. Pure.
 
-A name is worked with as a number of 64 bits (SipHash), so that arrays stay small; the last statement asks for the
-texts of the few that are shown.
+Everybody's events are put in order twice: for the links that most people take, and for the paths along those. A name is
+worked with as a code of few bits; see :mod:`query_api.analyses.path_steps`.
 """
 
 from typing import NamedTuple
 
-from query_api.analyses.sequences import MEMORY_SETTINGS, sequences
-from query_api.questions.attributes import event_attribute
-from query_api.questions.events_relation import events_relation
+from query_api.analyses.path_steps import Packing
+from query_api.analyses.sequences import MEMORY_SETTINGS
+from query_api.analyses.tied_instants import InstantRow, is_tied
+from query_api.questions.attributes import FIELDS, event_attribute
+from query_api.questions.events_relation import events_relation, stored_events
 from query_api.questions.filter_sql import TRUE, filter_sql
-from query_api.questions.filters import Group
+from query_api.questions.filters import Group, Of, conditions_of
 from query_api.questions.ranges import Span
 from query_api.questions.scope import Scope
 from schemas.rollup import OTHER
@@ -36,86 +38,159 @@ class PathsAsked(NamedTuple):
 class FrequentRow(NamedTuple):
     """One of the most frequent links."""
 
-    key: int
+    link: int
+    target: int
+    """Code of the name that it leads to."""
 
 
 class PathRow(NamedTuple):
-    """A node, or a link from the step before."""
+    """A link from the step before."""
 
     step: int
-    is_node: int
     source: int
-    """0 before the first step of a path."""
+    """Number of the name; 0 before the first step of a path."""
     target: int
     people: int
+    arriving: int
+    """People who are counted at this step and name by this link, and by no other that leads there."""
     median_seconds: float | None
 
 
 class NameRow(NamedTuple):
-    """The text behind a number."""
+    """The text behind a hash."""
 
     name: int
     text: str
 
 
-def frequent_links_statement(asked: PathsAsked, scope: Scope, span: Span) -> str:
+class PathsRelation(NamedTuple):
+    """What paths are made of.
+
+    Attributes:
+        events: relation of all events that are steps.
+        text: name of an event as a step, an expression over its columns.
+        packing: how steps are kept.
+        tied: which events may be at one instant with others, a condition on the relation's columns.
+    """
+
+    events: str
+    text: str
+    packing: Packing
+    tied: str
+
+
+def names_of_events_statement(scope: Scope, span: Span) -> str:
+    """Return a statement of :class:`NameRow`: of all events of a range, and those that are ours."""
+    events = stored_events(scope, span.start_micros, span.end_micros, once=False)
+    return f"SELECT sipHash64(text) AS name, toString(text) FROM (SELECT DISTINCT event AS text FROM {events}) UNION ALL {OWN_NAMES}"
+
+
+def relation_of_ties(asked: PathsAsked, scope: Scope, span: Span) -> str:
+    """Return the relation in which events at one instant are searched for: of the steps, and maybe of more.
+
+    To look at a property of an event costs more than to look at an event that is none of the steps.
+    """
+    is_cheap = all(
+        condition.of is Of.EVENT and condition.property in FIELDS for condition in conditions_of(asked.filter)
+    )
+    where = filter_sql(asked.filter, scope) if is_cheap else None
+    return events_relation(scope, span.start_micros, span.end_micros, once=False, where=where)
+
+
+def paths_relation(
+    asked: PathsAsked, scope: Scope, span: Span, packing: Packing, ties: list[InstantRow]
+) -> PathsRelation:
+    """Return what both statements below read, with all values bound."""
+    text, _ = _name(asked, scope)
+    tied = is_tied(ties, relation_of_ties(asked, scope, span), scope.bindings)
+    return PathsRelation(_relation(asked, scope, span), text, packing, tied)
+
+
+def frequent_links_statement(asked: PathsAsked, scope: Scope, relation: PathsRelation) -> str:
     """Return a statement of :class:`FrequentRow`: at each step, the links that most people take.
 
-    The first step of a path counts as a link from nowhere.
+    The first step of a path counts as a link from nowhere. Each person is a row until their links are told apart, so that
+    people are counted, and not put into sets.
     """
+    packing = relation.packing
+    known = None
+    if packing.hashes is not None:
+        put = scope.bindings.put
+        known = (
+            put(list(packing.hashes), "Array(UInt64)"),
+            put(list(packing.hashes.values()), "Array(UInt64)"),
+        )
+    order = packing.order("step", "any(met.3)", "any(met.4)", known)
     return f"""
-SELECT key
+SELECT link, target
 FROM (
-    SELECT person, arrayJoin(arrayZip(steps, keys)) AS link, link.1 AS step, link.2 AS key
-    FROM {_keyed(asked, scope, span)}
+    SELECT met.1 AS link, met.2 AS step, any(met.4) AS target, count() AS people, {order} AS rank
+    FROM (
+        SELECT arrayJoin(arrayMap(
+            place -> (links[place], numbers[place], sources[place], names[place]),
+            arrayFilter((place, nth) -> nth = 1, arrayEnumerate(links), arrayEnumerateUniq(links))
+        )) AS met
+        FROM {_linked(asked, scope, relation)}
+    )
+    GROUP BY link, step
 )
-GROUP BY step, key
-ORDER BY step, uniqExact(person) DESC, key
+ORDER BY step, people DESC, rank
 LIMIT {scope.bindings.whole(asked.limit)} BY step
 {MEMORY_SETTINGS}
 """
 
 
-def paths_statement(asked: PathsAsked, scope: Scope, span: Span, keys: list[int]) -> str:
+def paths_statement(
+    asked: PathsAsked, scope: Scope, relation: PathsRelation, kept: dict[int, int], other: int
+) -> str:
     """Return a statement of :class:`PathRow`.
 
     Args:
         asked: which paths.
         scope: of the statement.
-        span: when.
-        keys: of the links that are kept; where another leads, stands ``$other``.
+        relation: as for the most frequent links.
+        kept: links that are kept, and a number from 1 for the name that each leads to.
+        other: number of ``$other``, which stands where another link leads.
     """
-    kept = scope.bindings.put(keys, "Array(UInt64)")
-    ones = scope.bindings.put([1] * len(keys), "Array(UInt8)")
-    shown = (
-        f"if(transform(key, {kept}, {ones}, toUInt8(0)) = 1, name, sipHash64({scope.bindings.text(OTHER)}))"
-    )
+    put = scope.bindings.put
+    links, numbers = put(list(kept), "Array(UInt64)"), put(list(kept.values()), "Array(UInt16)")
+    shown = f"transform(link, {links}, {numbers}, toUInt16({other}))"
     return f"""
-SELECT step, grouping(source) AS is_node, source, target,
-    uniqExactMerge(persons) AS people, quantileExactInclusiveMerge(0.5)(durations) / 1e6 AS median_seconds
+SELECT toUInt8(bitShiftRight(met.1, 32)) AS step, toUInt16(bitShiftRight(met.1, 16)) AS source, toUInt16(met.1) AS target,
+    sum(met.2) AS people, sum(met.3) AS arriving,
+    quantileExactInclusiveIf(0.5)(met.4, source != 0) / 1e6 AS median_seconds
 FROM (
-    SELECT step, source, target, uniqExactState(person) AS persons, quantileExactInclusiveState(0.5)(duration) AS durations
+    SELECT arrayJoin(arrayMap(
+        place -> (ways[place], toUInt8(nth_way[place] = 1), toUInt8(nth_node[place] = 1), taken[place]),
+        arrayFilter(
+            (place, first, way, node) -> NOT first OR way = 1 OR node = 1,
+            arrayEnumerate(ways), firsts, nth_way, nth_node
+        )
+    )) AS met
     FROM (
-        SELECT person, arrayJoin(arrayZip(steps, arrayPushFront(arrayPopBack(shown), toUInt64(0)), shown, arrayDifference(at))) AS link,
-            link.1 AS step, link.2 AS source, link.3 AS target, link.4 AS duration
+        SELECT firsts, ways, arrayEnumerateUniq(ways) AS nth_way,
+            arrayEnumerateUniq(arrayMap((number, name) -> toUInt32(number) * 65536 + name, numbers, shown)) AS nth_node,
+            arrayDifference(arrayMap(step -> {relation.packing.time("step")}, steps)) AS taken
         FROM (
-            SELECT person, steps, path.1 AS at, arrayMap((name, key) -> {shown}, names, keys) AS shown
-            FROM {_keyed(asked, scope, span)}
+            SELECT steps, numbers, firsts, shown, arrayMap(
+                (number, first, source, target) -> toUInt64(number) * 4294967296 + if(first, 0, source) * 65536 + target,
+                numbers, firsts, arrayPopBack(arrayPushFront(shown, toUInt16(0))), shown
+            ) AS ways
+            FROM (SELECT steps, numbers, firsts, arrayMap(link -> {shown}, links) AS shown FROM {_linked(asked, scope, relation)})
         )
     )
-    GROUP BY step, source, target
 )
-GROUP BY GROUPING SETS ((step, target), (step, source, target))
+GROUP BY met.1
 {MEMORY_SETTINGS}, output_format_json_quote_denormals = 0
 """
 
 
-OWN_NAMES = f"SELECT sipHash64(text), text FROM (SELECT arrayJoin(['{OTHER}', '{MORE}']) AS text)"
+OWN_NAMES = f"SELECT sipHash64(text) AS name, text FROM (SELECT arrayJoin(['{OTHER}', '{MORE}']) AS text)"
 """Statement of :class:`NameRow`: the names that are ours."""
 
 
 def names_statement(asked: PathsAsked, scope: Scope, span: Span, names: list[int]) -> str:
-    """Return a statement of :class:`NameRow` for the given numbers, all of which are steps of somebody."""
+    """Return a statement of :class:`NameRow` for the given hashes, all of which are of steps of somebody."""
     text, _ = _name(asked, scope)
     # Once every name was met, nothing more is read.
     return f"""
@@ -141,65 +216,89 @@ def _relation(asked: PathsAsked, scope: Scope, span: Span) -> str:
     return events_relation(scope, span.start_micros, span.end_micros, once=False, where=where)
 
 
-def _keyed(asked: PathsAsked, scope: Scope, span: Span) -> str:
-    """A row for each path: person, path (tuples of time, name, …), names, steps, and keys of the links that lead there."""
-    depth = scope.bindings.whole(asked.depth)
+def _linked(asked: PathsAsked, scope: Scope, relation: PathsRelation) -> str:
+    """A row for each person, with arrays of all steps of their paths, one path after the other.
+
+    Columns ``steps``, ``numbers`` (of the step), ``firsts`` (whether a path begins there), ``sources`` (code of the name
+    before), ``names`` (code) and ``links`` (that lead there).
+    """
+    packing = relation.packing
     # Paths that end in the same step stand in line at their ends.
     from_end = asked.to_step is not None and asked.from_step is None
-    first = f"{depth} - length(path)" if from_end else "0"
+    number = f"{scope.bindings.whole(asked.depth)} - length(path) + place" if from_end else "place"
     return f"""(
     SELECT *, arrayMap(
-        (step, source, target) -> cityHash64(step, source, target),
-        steps, arrayPushFront(arrayPopBack(names), toUInt64(0)), names
-    ) AS keys
+        (number, source, name) -> {packing.link("number", "source", "name")}, numbers, sources, names
+    ) AS links
     FROM (
-        SELECT person, path, path.2 AS names, arrayMap(place -> toUInt8(place + {first}), arrayEnumerate(path)) AS steps
-        FROM {_cut(asked, scope, _trimmed(asked, scope, _split(asked, scope, span)))}
+        SELECT *, arrayMap(
+            (first, name) -> if(first, toUInt64(0), name), firsts, arrayPopBack(arrayPushFront(names, toUInt64(0)))
+        ) AS sources
+        FROM (
+            SELECT arrayFlatten(paths) AS steps,
+                arrayFlatten(arrayMap(path -> arrayMap(place -> toUInt8({number}), arrayEnumerate(path)), paths)) AS numbers,
+                arrayFlatten(arrayMap(path -> arrayMap(place -> toUInt8(place = 1), arrayEnumerate(path)), paths)) AS firsts,
+                arrayMap(step -> {packing.name("step")}, steps) AS names
+            FROM (SELECT {_cut(asked, scope, packing)} AS paths FROM {_trimmed(asked, scope, relation)})
+        )
     )
 )"""
 
 
-def _split(asked: PathsAsked, scope: Scope, span: Span) -> str:
-    """Paths: a person's events from one silence to the next, with events that repeat the name before them left out."""
+def _split(asked: PathsAsked, scope: Scope, relation: PathsRelation) -> str:
+    """A row for each person: ``paths``.
+
+    Each is a person's events from one silence to the next, with events that repeat the name before them left out.
+    """
+    packing = relation.packing
     gap = scope.bindings.whole(asked.gap_micros)
-    text, _ = _name(asked, scope)
-    sequence = sequences(_relation(asked, scope, span), f"sipHash64({text})", {"name": "x"})
+    events = packing.in_order(relation.events, relation.tied, packing.code(relation.text))
+    nothing = f"to{packing.kind}(0)"
+    begins = f"{packing.time('event')} - {packing.time('before')} > {gap}"
+    repeats = f"{packing.name('event')} = {packing.name('before')}"
     return f"""(
-    SELECT person, arrayJoin(arraySplit(event -> event.3, arrayFilter(
-        (event, before) -> event.3 OR event.2 != before,
-        arrayZip(at, name, begins), arrayPushFront(arrayPopBack(name), toUInt64(0))
-    ))) AS path
+    SELECT arraySplit(event -> {packing.is_marked("event")}, arrayFilter(
+        (event, before) -> {packing.is_marked("event")} OR NOT {repeats},
+        events, arrayPopBack(arrayPushFront(events, {nothing}))
+    )) AS paths
     FROM (
-        SELECT person, at, name, arrayMap(
-            (t, before) -> toUInt8(t - before > {gap}), at, arrayPushFront(arrayPopBack(at), at[1] - {gap} - 1)
-        ) AS begins
-        FROM {sequence}
+        SELECT arrayMap(
+            (event, before) -> {packing.marked("event", begins)},
+            events, arrayPopBack(arrayPushFront(events, {nothing}))
+        ) AS events
+        FROM {events}
     )
 )"""
 
 
-def _trimmed(asked: PathsAsked, scope: Scope, paths: str) -> str:
+def _trimmed(asked: PathsAsked, scope: Scope, relation: PathsRelation) -> str:
     """Paths from the first ``from_step`` on, up to the first ``to_step`` after it; those without are left out."""
+    packing = relation.packing
+    found = _split(asked, scope, relation)
     if asked.from_step is not None:
-        wanted = f"event -> event.2 = sipHash64({scope.bindings.text(asked.from_step)})"
-        paths = f"""(
-    SELECT person, arraySlice(path, arrayFirstIndex({wanted}, path)) AS path
-    FROM {paths}
-    WHERE arrayExists({wanted}, path)
+        wanted = f"{packing.name('step')} = {packing.code(scope.bindings.text(asked.from_step))}"
+        found = f"""(
+    SELECT arrayMap(
+        path -> arraySlice(path, arrayFirstIndex(step -> {wanted}, path)),
+        arrayFilter(path -> arrayExists(step -> {wanted}, path), paths)
+    ) AS paths
+    FROM {found}
 )"""
     if asked.to_step is not None:
-        wanted = f"event -> event.2 = sipHash64({scope.bindings.text(asked.to_step)})"
+        wanted = f"{packing.name('step')} = {packing.code(scope.bindings.text(asked.to_step))}"
         # The step that a path begins at cannot be the one that it leads to.
         searched, skipped = ("arrayPopFront(path)", 1) if asked.from_step is not None else ("path", 0)
-        paths = f"""(
-    SELECT person, arraySlice(path, 1, arrayFirstIndex({wanted}, {searched}) + {skipped}) AS path
-    FROM {paths}
-    WHERE arrayExists({wanted}, {searched})
+        found = f"""(
+    SELECT arrayMap(
+        path -> arraySlice(path, 1, arrayFirstIndex(step -> {wanted}, {searched}) + {skipped}),
+        arrayFilter(path -> arrayExists(step -> {wanted}, {searched}), paths)
+    ) AS paths
+    FROM {found}
 )"""
-    return paths
+    return found
 
 
-def _cut(asked: PathsAsked, scope: Scope, paths: str) -> str:
+def _cut(asked: PathsAsked, scope: Scope, packing: Packing) -> str:
     """Paths of ``depth`` steps at most: the first ones, or the last ones before ``to_step``."""
     depth = scope.bindings.whole(asked.depth)
     if asked.to_step is None:
@@ -209,7 +308,7 @@ def _cut(asked: PathsAsked, scope: Scope, paths: str) -> str:
     else:
         beginning = f"arraySlice(path, 1, greatest(1, {depth} - 2))"
         if asked.depth > 2:
-            more = scope.bindings.text(MORE)
-            beginning += f", [(path[{depth} - 1].1, sipHash64({more}), toUInt8(0))]"
+            time, code = packing.time(f"path[{depth} - 1]"), packing.code(scope.bindings.text(MORE))
+            beginning += f", [{packing.packed(time, code)}]"
         cut = f"if(length(path) <= {depth}, path, arrayConcat({beginning}, arraySlice(path, -1)))"
-    return f"(SELECT person, {cut} AS path FROM {paths})"
+    return f"arrayMap(path -> {cut}, paths)"

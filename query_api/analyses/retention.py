@@ -8,8 +8,8 @@ from pydantic import ConfigDict, Field
 from query_api.analyses.retention_sql import Asked, Kind, RetentionRow, retention_statement
 from query_api.buckets import Buckets, Interval, buckets_of
 from query_api.models import Answer
+from query_api.open_question import open_question
 from query_api.plan import Exactness, Source
-from query_api.questions.opening import open_scope
 from query_api.questions.question import Question
 from query_api.questions.ranges import Span, buckets_in, span_of
 from query_api.questions.selectors import Selector
@@ -95,8 +95,7 @@ async def read_retention(rooms: Rooms, project_id: int, asked: RetentionQuestion
     span = span_of(asked.range, asked.timezone, now)
     rows = len(buckets_in(span, asked.interval, series=asked.periods, field="range").starts)
     buckets = _periods(span, asked.interval, rows + asked.periods - 1)
-    as_of = await rooms.postgres.as_of()
-    scope = await open_scope(rooms, project_id, asked)
+    as_of, scope = await open_question(rooms, project_id, asked)
     which = Asked(asked.start, asked.returning, asked.kind, asked.periods, asked.filter)
     statement = retention_statement(which, scope, buckets, rows)
     found = await rooms.columns.rows(statement, scope.bindings.parameters, RetentionRow)

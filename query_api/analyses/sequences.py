@@ -17,8 +17,14 @@ _PACKED = (
     " bitOr(bitShiftLeft(toUInt256(toUInt128(event_id)), 64), toUInt256({code})))"
 )
 
-MEMORY_SETTINGS = "SETTINGS max_block_size = 8192, max_bytes_before_external_group_by = 301989888"
-"""Ends a statement over sequences: arrays are worked on for few people at a time, and spill to disk while gathered."""
+MEMORY_SETTINGS = (
+    "SETTINGS max_block_size = 8192, max_bytes_before_external_group_by = 301989888, max_threads = 1"
+)
+"""Ends a statement over sequences: arrays are worked on for few people at a time, and spill to disk while gathered.
+
+Each thread gathers arrays of its own for everybody, which are put together at the end: with two, half of the questions
+about paths of ten million events took more than a question may, where with one they take three fifths of it.
+"""
 
 
 def sequences(relation: str, code: str, columns: Mapping[str, str], also: str = "") -> str:

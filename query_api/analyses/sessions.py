@@ -8,9 +8,9 @@ from pydantic import ConfigDict, Field
 from query_api.analyses.sessions_sql import DURATIONS, WHOLE, SessionsRow, sessions_statement
 from query_api.buckets import Buckets, Interval
 from query_api.models import Answer
+from query_api.open_question import open_question
 from query_api.plan import Exactness
 from query_api.questions.filter_sql import filter_sql
-from query_api.questions.opening import open_scope
 from query_api.questions.question import Question
 from query_api.questions.ranges import buckets_in, span_of
 from query_api.rooms import Rooms
@@ -80,8 +80,7 @@ async def read_sessions(rooms: Rooms, project_id: int, asked: SessionsQuestion) 
     """
     span = span_of(asked.range, asked.timezone, rooms.now())
     buckets = buckets_in(span, asked.interval)
-    as_of = await rooms.postgres.as_of()
-    scope = await open_scope(rooms, project_id, asked)
+    as_of, scope = await open_question(rooms, project_id, asked)
     statement = sessions_statement(scope, buckets, filter_sql(asked.filter, scope))
     rows = await rooms.columns.rows(statement, scope.bindings.parameters, SessionsRow)
     whole = next((row for row in rows if row.place == WHOLE), None)

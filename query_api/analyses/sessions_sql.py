@@ -54,30 +54,8 @@ def sessions_statement(scope: Scope, buckets: Buckets, where: SqlPart) -> str:
         where: a condition on the events relation; sessions that hold such an event are counted, with all of their events.
     """
     whole = scope.bindings.whole
-    begin = f"fromUnixTimestamp64Micro({whole(buckets.start * _MICROS)}, 'UTC')"
-    end = f"fromUnixTimestamp64Micro({whole(buckets.end * _MICROS)}, 'UTC')"
     edges = scope.bindings.put(list(DURATION_EDGES), "Array(Int64)")
-    # What a session began with decides, so that all of its rows are needed, and no row by itself says whether it is one.
-    # Hashes take a quarter of the memory of ids; where two are alike, the check of the beginning below decides.
-    # PREWHERE comes before rows are put together, so it only looks at what they have in common.
-    which = f"""cityHash64(session_id) IN (
-        SELECT cityHash64(session_id) FROM sessions WHERE project_id = {{project_id:UInt32}} AND started_at >= {begin} AND started_at < {end}
-    )"""
-    if where.text != TRUE:
-        until = buckets.end * _MICROS + _DAY_MICROS
-        relation = events_relation(scope, buckets.start * _MICROS, until, once=False, where=where)
-        which += f" AND session_id IN (SELECT DISTINCT session_id FROM {relation} WHERE session_id != '')"
-    sessions = f"""(
-        SELECT distinct_id AS whose,
-            started_at AS timestamp,
-            dateDiff('microsecond', started_at, ended_at) / 1e6 AS seconds,
-            finalizeAggregation(sessions.events) AS n,
-            toString(finalizeAggregation(sessions.entry)) AS first_event,
-            toString(finalizeAggregation(sessions.exit)) AS last_event
-        FROM sessions FINAL
-        PREWHERE project_id = {{project_id:UInt32}} AND {which}
-        WHERE started_at >= {begin} AND started_at < {end}
-    )"""
+    sessions = _sessions(scope, buckets, where)
     person = "whose"
     if scope.linked:
         sessions += f" AS found LEFT ANY JOIN {LINKED_PEOPLE} AS linked ON linked.distinct_id = found.whose"
@@ -104,3 +82,31 @@ FROM (
 )
 SETTINGS max_bytes_before_external_group_by = 134217728, output_format_json_quote_denormals = 0
 """
+
+
+def _sessions(scope: Scope, buckets: Buckets, where: SqlPart) -> str:
+    """Return a subquery, in brackets, with a row for each session that begins in the buckets and holds such an event."""
+    whole = scope.bindings.whole
+    begin = f"fromUnixTimestamp64Micro({whole(buckets.start * _MICROS)}, 'UTC')"
+    end = f"fromUnixTimestamp64Micro({whole(buckets.end * _MICROS)}, 'UTC')"
+    # What a session began with decides, so that all of its rows are needed, and no row by itself says whether it is one.
+    # Hashes take a quarter of the memory of ids; where two are alike, the check of the beginning below decides.
+    # PREWHERE comes before rows are put together, so it only looks at what they have in common.
+    which = f"""cityHash64(session_id) IN (
+        SELECT cityHash64(session_id) FROM sessions WHERE project_id = {{project_id:UInt32}} AND started_at >= {begin} AND started_at < {end}
+    )"""
+    if where.text != TRUE:
+        until = buckets.end * _MICROS + _DAY_MICROS
+        relation = events_relation(scope, buckets.start * _MICROS, until, once=False, where=where)
+        which += f" AND session_id IN (SELECT DISTINCT session_id FROM {relation} WHERE session_id != '')"
+    return f"""(
+        SELECT distinct_id AS whose,
+            started_at AS timestamp,
+            dateDiff('microsecond', started_at, ended_at) / 1e6 AS seconds,
+            finalizeAggregation(sessions.events) AS n,
+            toString(finalizeAggregation(sessions.entry)) AS first_event,
+            toString(finalizeAggregation(sessions.exit)) AS last_event
+        FROM sessions FINAL
+        PREWHERE project_id = {{project_id:UInt32}} AND {which}
+        WHERE started_at >= {begin} AND started_at < {end}
+    )"""

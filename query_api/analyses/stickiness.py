@@ -10,8 +10,8 @@ from query_api.analyses.marked_events import marked_events
 from query_api.analyses.retention import CalendarInterval
 from query_api.buckets import Buckets, Interval
 from query_api.models import Answer
+from query_api.open_question import open_question
 from query_api.plan import Exactness, Source
-from query_api.questions.opening import open_scope
 from query_api.questions.question import Question
 from query_api.questions.ranges import buckets_in, span_of
 from query_api.questions.scope import Scope
@@ -78,8 +78,7 @@ async def read_stickiness(rooms: Rooms, project_id: int, asked: StickinessQuesti
     """
     span = span_of(asked.range, asked.timezone, rooms.now())
     buckets = buckets_in(span, asked.interval, series=len(asked.series), field="range")
-    as_of = await rooms.postgres.as_of()
-    scope = await open_scope(rooms, project_id, asked)
+    as_of, scope = await open_question(rooms, project_id, asked)
     statement = stickiness_statement(asked, scope, buckets)
     found = await rooms.columns.rows(statement, scope.bindings.parameters, StickinessRow)
     people = {(row.series, row.intervals): row.people for row in found}

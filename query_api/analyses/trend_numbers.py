@@ -2,8 +2,9 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any, NamedTuple
 
 import structlog
@@ -12,6 +13,7 @@ from query_api.analyses.trend_sql import (
     BREAKDOWNS,
     CELLS,
     COUNTS,
+    USERS,
     bucket_values,
     numbers_from_events,
     top_values,
@@ -21,15 +23,20 @@ from query_api.columns import Columns
 from query_api.errors import QueryTooExpensive
 from query_api.plan import FROM_EVENTS, Exactness, Plan, Source, plan_trends
 from query_api.questions.attributes import EVENT_NAME
-from query_api.questions.filters import Group
+from query_api.questions.filters import COHORT_OPERATORS, Group, Of
+from query_api.questions.question import conditions_within
 from query_api.questions.scope import Scope
 from query_api.questions.selectors import Breakdown, Measure, Selector
+from query_api.set_sizes import SetRow, is_mixture, numbers_of
 from query_api.trend_rows import Line, Number, TrendRow, lines_of, overflowed, running
 
 _log = structlog.get_logger()
 
 _COUNTED = {Measure.EVENTS, Measure.USERS, Measure.SUM}
 """Measures of which nothing is 0; of nothing there is no average, and so on."""
+
+
+_ABOUT_PEOPLE = {Measure.USERS, Measure.EVENTS_PER_USER}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +90,24 @@ class Numbers:
 
 class _Value(NamedTuple):
     value: str
+
+
+def is_about_people(measures: Iterable[Measure], breakdown: Breakdown | None, *parts: object) -> bool:
+    """Whether it matters to some numbers whose events they count.
+
+    Args:
+        measures: of the series.
+        breakdown: that they share.
+        parts: the question, or all parts of it that have filters.
+    """
+    return (
+        not _ABOUT_PEOPLE.isdisjoint(measures)
+        or (breakdown is not None and breakdown.of is not Of.EVENT)
+        or any(
+            condition.of is not Of.EVENT or condition.operator in COHORT_OPERATORS
+            for condition in conditions_within(parts)
+        )
+    )
 
 
 async def read_numbers(
@@ -139,23 +164,52 @@ async def _read_batch(
         **bucket_values(shared.buckets),
         "events": list(dict.fromkeys(wanted.selector.event for wanted in batch)) if named else [],
     }
-    if shared.breakdown is not None:
-        by_name = shared.breakdown.property == EVENT_NAME
-        statement = BREAKDOWNS[plan.source, named, first.values is not None, by_name]
-        parameters |= {"breakdown": shared.breakdown.property, "limit": shared.breakdown.limit}
-        parameters["values"] = list(first.values or ())
-    elif plan.cells is not None:
-        statement = CELLS[plan.source, named]
-        parameters |= {"dimension": plan.cells.dimension, "values": list(plan.cells.values)}
+    if (plan.source, named) in USERS:
+        rows = await _read_sets(columns, plan.source, shared.buckets, parameters)
     else:
-        statement = COUNTS[plan.source, named]
+        statement, more = _over_rollups(shared, plan, first.values, named=named)
+        rows = await columns.rows(statement, parameters | more, TrendRow)
     rows_by_event: defaultdict[str, list[TrendRow]] = defaultdict(list)
-    for row in await columns.rows(statement, parameters, TrendRow):
+    for row in rows:
         rows_by_event[row.series].append(row)
     return [
         await _settled(columns, scope, shared, wanted, plan, rows_by_event[wanted.selector.event or ""])
         for wanted in batch
     ]
+
+
+def _over_rollups(
+    shared: Shared, plan: Plan, values: tuple[str, ...] | None, *, named: bool
+) -> tuple[str, dict[str, Any]]:
+    """Return the statement and what it takes besides the range and the events."""
+    if shared.breakdown is not None:
+        by_name = shared.breakdown.property == EVENT_NAME
+        return BREAKDOWNS[plan.source, named, values is not None, by_name], {
+            "breakdown": shared.breakdown.property,
+            "limit": shared.breakdown.limit,
+            "values": list(values or ()),
+        }
+    if plan.cells is not None:
+        return CELLS[plan.source, named], {
+            "dimension": plan.cells.dimension,
+            "values": list(plan.cells.values),
+        }
+    return COUNTS[plan.source, named], {}
+
+
+async def _read_sets(
+    columns: Columns, source: Source, buckets: Buckets, parameters: dict[str, Any]
+) -> list[TrendRow]:
+    names = parameters["events"]
+    statement = USERS[source, bool(names)]
+    # Of buckets that start together, the longer one is a union of several sets.
+    place = (parameters["project_id"], source, buckets.runs[0].step)
+    known = columns.set_sizes.known(place, product(names or [""], buckets.starts))
+    rows = await columns.rows(statement, {**parameters, "known": list(known)}, SetRow)
+    if is_mixture(rows):
+        rows = await columns.rows(statement, {**parameters, "known": []}, SetRow)
+    columns.set_sizes.learn(place, rows)
+    return numbers_of(rows, known)
 
 
 async def _settled(

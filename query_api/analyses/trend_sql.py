@@ -1,4 +1,4 @@
-"""Statements of trends. Every one answers rows of (series, kind, value, start, n), see query_api/trend_rows.py. Pure.
+"""Statements of trends. They answer rows of (series, kind, value, start, n), see query_api/trend_rows.py. Pure.
 
 Those over rollups take ``project_id``, ``start``, ``end``, ``run_starts`` and ``run_steps`` (:func:`bucket_values`)
 besides what they say; those over events are made for one question, with its bindings.
@@ -41,12 +41,20 @@ WHERE {range}{which} AND dimension = ''
 GROUP BY series, start
 """
 
+# Rows of query_api/set_sizes.py. The number for the whole range counts what is known, too: its union is made anew.
+# Many days may have equal sets, so the place is a part of the content: else a day with two sets would seem known.
 _USERS = """
-WITH toInt64(toUnixTimestamp(bucket)) AS at,{bucket_start}
-SELECT {series} AS series, 'total', '', if(grouping(start) = 1, NULL, start), uniqCombined64Merge(users)
-FROM {table}
-WHERE {range}{sets}
-GROUP BY GROUPING SETS ((series, start), (series))
+SELECT series, moment, uniqCombined64MergeIf(users, moment IS NULL OR NOT is_known), count(),
+    countIf(is_known), any(content)
+FROM (
+    WITH toInt64(toUnixTimestamp(bucket)) AS at,{bucket_start}
+    SELECT {series} AS series, start, users,
+        cityHash64(series, start, CAST(users, 'String')) AS content, has({known:Array(UInt64)}, content) AS is_known
+    FROM {table}
+    WHERE {range}{sets}
+)
+ARRAY JOIN [start, NULL] AS moment
+GROUP BY series, moment
 """
 
 # Where the guard has cut values off, or dimensions, some of what is asked for may be among them.
@@ -176,16 +184,15 @@ def _over_rollups(
 _ROLLUPS = (Source.ROLLUP_HOUR, Source.ROLLUP_MINUTE)
 _SETS = (Source.DISTINCT_USERS_DAY, Source.DISTINCT_USERS_HOUR)
 COUNTS = {
-    **{
-        (source, named): _over_rollups(_COUNTS, source, named=named)
-        for source, named in product(_ROLLUPS, (False, True))
-    },
-    **{
-        (source, named): _over_rollups(_USERS, source, named=named)
-        for source, named in product(_SETS, (False, True))
-    },
+    (source, named): _over_rollups(_COUNTS, source, named=named)
+    for source, named in product(_ROLLUPS, (False, True))
 }
 """All of an event, by (source, whether for the named ``events`` only)."""
+USERS = {
+    (source, named): _over_rollups(_USERS, source, named=named)
+    for source, named in product(_SETS, (False, True))
+}
+"""Distinct users, likewise; takes also ``known``."""
 CELLS = {
     (source, named): _over_rollups(_CELLS, source, named=named)
     for source, named in product(_ROLLUPS, (False, True))

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from query_api.models import AS_OF, Answer, Parameters
 from query_api.plan import Exactness, Source
-from query_api.questions.filters import Of
+from query_api.questions.filters import GROUP, Of, Owner
 from schemas.limits import DEFAULT_LIMITS
 
 _NAME = DEFAULT_LIMITS.name_length
@@ -24,10 +24,14 @@ class CatalogueEventsParameters(_Search):
     """Which events to list."""
 
 
+class CatalogueGroupsParameters(_Search):
+    """Which types of groups to list."""
+
+
 class CataloguePropertiesParameters(_Search):
     """Which properties to list."""
 
-    of: Of = Field(default=Of.EVENT, description="Whose.")
+    of: Owner = Field(default=Of.EVENT, description="Whose, as in conditions.")
     event: str | None = Field(
         default=None,
         min_length=1,
@@ -41,7 +45,7 @@ class CatalogueValuesParameters(_Search):
     """Which values to list."""
 
     property: str = Field(min_length=1, max_length=_NAME, description="Whose values.", examples=["$browser"])
-    of: Of = Field(default=Of.EVENT, description="What the property belongs to.")
+    of: Owner = Field(default=Of.EVENT, description="What the property belongs to, as in conditions.")
     event: str | None = Field(
         default=None,
         min_length=1,
@@ -68,6 +72,25 @@ class CatalogueEvents(Answer):
     source: Source = Field(description="The table that was read.")
 
 
+class KnownGroupType(Answer):
+    """A type of groups, such as companies."""
+
+    type: str = Field(examples=["company"])
+    of: Owner = Field(description="What conditions and breakdowns call it.", examples=[f"{GROUP}company"])
+    count: int = Field(description="Groups of this type.")
+
+
+class CatalogueGroups(Answer):
+    """Types of groups, those of the most groups first."""
+
+    groups: list[KnownGroupType]
+    as_of: datetime | None = AS_OF
+    exactness: Exactness = Field(
+        description="`approximate`: groups of which nothing was said are only known from a sample of the events."
+    )
+    source: Source = Field(description="The table that was read.")
+
+
 class Kind(StrEnum):
     """What values a property has."""
 
@@ -81,9 +104,9 @@ class KnownProperty(Answer):
     """A property."""
 
     property: str
-    of: Of
+    of: Owner
     kind: Kind = Field(description="Lists and objects are `mixed`.")
-    count: int = Field(description="Events, people or sessions that have it.")
+    count: int = Field(description="Events, people, groups or sessions that have it.")
 
 
 class CatalogueProperties(Answer):
@@ -101,7 +124,7 @@ class KnownValue(Answer):
     """A value of a property, as text."""
 
     value: str
-    count: int = Field(description="Events, people or sessions that have it.")
+    count: int = Field(description="Events, people, groups or sessions that have it.")
 
 
 class CatalogueValues(Answer):

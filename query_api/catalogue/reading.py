@@ -7,12 +7,15 @@ from typing import Any, NamedTuple
 from query_api.catalogue.models import (
     CatalogueEvents,
     CatalogueEventsParameters,
+    CatalogueGroups,
+    CatalogueGroupsParameters,
     CatalogueProperties,
     CataloguePropertiesParameters,
     CatalogueValues,
     CatalogueValuesParameters,
     Kind,
     KnownEvent,
+    KnownGroupType,
     KnownProperty,
     KnownValue,
 )
@@ -20,17 +23,21 @@ from query_api.catalogue.sample import newest_days, sample_values, since
 from query_api.catalogue.statements import (
     CELLS,
     EVENTS,
+    GROUP_TYPES,
     PROPERTIES,
-    person_properties,
+    group_keys,
     sampled_values,
-    values_of_people,
+    stated_properties,
+    stated_values,
     values_of_sessions,
 )
 from query_api.errors import InvalidParameter
+from query_api.people.relations import group_values, person_values
 from query_api.plan import Exactness, Source
-from query_api.questions.attributes import FIELDS
-from query_api.questions.filters import SESSION_PROPERTIES, Of
+from query_api.questions.attributes import FIELDS, GROUP_KEY
+from query_api.questions.filters import GROUP, SESSION_PROPERTIES, Of
 from query_api.questions.opening import open_scope
+from query_api.questions.scope import Scope
 from query_api.rooms import Rooms
 from schemas.rollup import OTHER
 
@@ -50,7 +57,12 @@ class _Property(NamedTuple):
     n: int
 
 
-class _PersonProperty(NamedTuple):
+class _GroupType(NamedTuple):
+    kind: str
+    n: int
+
+
+class _StatedProperty(NamedTuple):
     name: str
     kind: str
     n: int
@@ -88,19 +100,35 @@ async def read_catalogue_events(
     )
 
 
+async def read_catalogue_groups(
+    rooms: Rooms, project_id: int, asked: CatalogueGroupsParameters
+) -> CatalogueGroups:
+    """Return the types of groups; raises like :func:`read_catalogue_events`."""
+    as_of = await rooms.postgres.as_of()
+    days = await newest_days(rooms.columns, project_id, None, rooms.now())
+    bound = {"project_id": project_id, **_search(asked.search, asked.limit), **sample_values(days)}
+    rows = await rooms.columns.rows(GROUP_TYPES, bound, _GroupType)
+    return CatalogueGroups(
+        groups=[KnownGroupType(type=row.kind, of=f"{GROUP}{row.kind}", count=row.n) for row in rows],
+        as_of=as_of,
+        exactness=Exactness.APPROXIMATE,
+        source=Source.EVENTS,
+    )
+
+
 async def read_catalogue_properties(
     rooms: Rooms, project_id: int, asked: CataloguePropertiesParameters
 ) -> CatalogueProperties:
-    """Return the properties of events, people or sessions; raises like :func:`read_catalogue_events`."""
+    """Return the properties of events, people, groups or sessions; raises like :func:`read_catalogue_events`."""
     as_of = await rooms.postgres.as_of()
     exactness, source = Exactness.EXACT, Source.EVENTS
     if asked.of is Of.EVENT:
         found = await _event_properties(rooms, project_id, asked)
         exactness = Exactness.APPROXIMATE
-    elif asked.of is Of.PERSON:
-        found, source = await _person_properties(rooms, project_id, asked), Source.PEOPLE
-    else:
+    elif asked.of is Of.SESSION:
         found, source = await _session_properties(rooms, project_id, asked), Source.SESSIONS
+    else:
+        found, source = await _stated_properties(rooms, project_id, asked), Source.PEOPLE
     found.sort(key=lambda one: (-one.count, one.property))
     return CatalogueProperties(
         properties=found[: asked.limit], as_of=as_of, exactness=exactness, source=source
@@ -120,18 +148,20 @@ async def read_catalogue_values(
     if asked.of is Of.SESSION and asked.property not in SESSION_PROPERTIES:
         raise InvalidParameter(f"a session has {', '.join(SESSION_PROPERTIES)}", field="property")
     as_of = await rooms.postgres.as_of()
-    scope = await open_scope(rooms, project_id)
-    bound = _search(asked.search, asked.limit)
-    exactness, source = Exactness.EXACT, Source.EVENTS
+    exactness = Exactness.EXACT
     if asked.of is Of.EVENT:
         rows, exactness, source = await _event_values(rooms, project_id, asked)
+    elif asked.of.startswith(GROUP) and asked.property == GROUP_KEY:
+        rows, exactness, source = await _group_keys(rooms, project_id, asked)
     else:
-        by_person = asked.of is Of.PERSON
-        statement = (
-            values_of_people(asked.property, scope) if by_person else values_of_sessions(asked.property)
-        )
-        rows = await rooms.columns.rows(statement, {**scope.bindings.parameters, **bound}, _Value)
-        source = Source.PEOPLE if by_person else Source.SESSIONS
+        scope = await open_scope(rooms, project_id)
+        if asked.of is Of.SESSION:
+            statement, source = values_of_sessions(asked.property), Source.SESSIONS
+        else:
+            values = _stated(asked.of, scope, only=scope.bindings.texts([asked.property]))
+            statement, source = stated_values(values, scope.bindings), Source.PEOPLE
+        bound = {**scope.bindings.parameters, **_search(asked.search, asked.limit)}
+        rows = await rooms.columns.rows(statement, bound, _Value)
     return CatalogueValues(
         values=[KnownValue(value=row.value, count=row.n) for row in rows],
         as_of=as_of,
@@ -165,19 +195,27 @@ async def _event_properties(
     ]
 
 
-async def _person_properties(
+def _stated(of: Of | str, scope: Scope, only: str | None = None) -> str:
+    """Return the relation of what was said of people, or of groups of one type."""
+    if of is Of.PERSON:
+        return person_values(linked=scope.linked, only=only)
+    return group_values(of=scope.bindings.text(of), only=only)
+
+
+async def _stated_properties(
     rooms: Rooms, project_id: int, asked: CataloguePropertiesParameters
 ) -> list[KnownProperty]:
     scope = await open_scope(rooms, project_id)
+    statement = stated_properties(_stated(asked.of, scope))
     bound = {**scope.bindings.parameters, **_search(asked.search, asked.limit)}
-    rows = await rooms.columns.rows(person_properties(linked=scope.linked), bound, _PersonProperty)
+    rows = await rooms.columns.rows(statement, bound, _StatedProperty)
     counts: defaultdict[str, int] = defaultdict(int)
     kinds: defaultdict[str, set[str]] = defaultdict(set)
     for row in rows:
         counts[row.name] += row.n
         kinds[row.name].add(row.kind)
     return [
-        KnownProperty(property=name, of=Of.PERSON, kind=_kind(kinds[name]), count=count)
+        KnownProperty(property=name, of=asked.of, kind=_kind(kinds[name]), count=count)
         for name, count in counts.items()
     ]
 
@@ -218,6 +256,16 @@ async def _event_values(
         statement, {**scope.bindings.parameters, **bound, **sample_values(days)}, _Value
     )
     return rows, Exactness.APPROXIMATE, Source.EVENTS
+
+
+async def _group_keys(
+    rooms: Rooms, project_id: int, asked: CatalogueValuesParameters
+) -> tuple[list[_Value], Exactness, Source]:
+    days = await newest_days(rooms.columns, project_id, asked.event, rooms.now())
+    scope = await open_scope(rooms, project_id)
+    statement = group_keys(asked.of, scope.bindings)
+    bound = {**scope.bindings.parameters, **_search(asked.search, asked.limit), **sample_values(days)}
+    return await rooms.columns.rows(statement, bound, _Value), Exactness.APPROXIMATE, Source.EVENTS
 
 
 def _kind(kinds: set[str]) -> Kind:

@@ -4,6 +4,8 @@ from query_api.analytics_route import AnalyticsRoute
 from query_api.catalogue.models import (
     CatalogueEvents,
     CatalogueEventsParameters,
+    CatalogueGroups,
+    CatalogueGroupsParameters,
     CatalogueProperties,
     CataloguePropertiesParameters,
     CatalogueValues,
@@ -11,6 +13,7 @@ from query_api.catalogue.models import (
 )
 from query_api.catalogue.reading import (
     read_catalogue_events,
+    read_catalogue_groups,
     read_catalogue_properties,
     read_catalogue_values,
 )
@@ -24,6 +27,15 @@ CATALOGUE_ROUTES = (
         CatalogueEventsParameters,
         CatalogueEvents,
         read_catalogue_events,
+    ),
+    AnalyticsRoute(
+        "GET",
+        "catalogue/groups",
+        "catalogue_groups",
+        "Which types of groups there are",
+        CatalogueGroupsParameters,
+        CatalogueGroups,
+        read_catalogue_groups,
     ),
     AnalyticsRoute(
         "GET",

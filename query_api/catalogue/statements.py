@@ -1,11 +1,11 @@
 """Statements of the catalogue. Those that look for a text take ``search``, empty for any, and ``limit``."""
 
-from query_api.people.relations import person_values
-from query_api.questions.attributes import event_attribute, json_attribute
+from query_api.questions.attributes import event_attribute, group_key, json_attribute
 from query_api.questions.bindings import Bindings
 from query_api.questions.filter_sql import session_attribute
+from query_api.questions.filters import GROUP
 from query_api.questions.people_sql import SESSIONS
-from query_api.questions.scope import Scope
+from schemas.limits import DEFAULT_LIMITS
 
 _RANGE = "project_id = {project_id:UInt32} AND bucket >= toDateTime({since:Int64}, 'UTC')"
 _ONLY = "({event:String} = '' OR event = {event:String})"
@@ -82,7 +82,38 @@ GROUP BY event, name, kind
 """
 """(event, property, kind, events of the sample); the property is empty for all events of the sample."""
 
-PERSON_PROPERTIES = """
+# Types of groups that have a longer name cannot be asked for.
+GROUP_TYPES = f"""
+SELECT kind, uniqExact(key) AS n
+FROM (
+    SELECT substring(of, {len(GROUP) + 1}) AS kind, holder AS key FROM person_facts
+    WHERE project_id = {{project_id:UInt32}} AND startsWith(of, '{GROUP}')
+    UNION ALL
+    SELECT named AS kind, JSONExtractString(properties, '$groups', named) AS key FROM {_SAMPLE}
+    ARRAY JOIN JSONExtractKeys(properties, '$groups') AS named
+)
+WHERE key != '' AND lengthUTF8(kind) BETWEEN 1 AND {DEFAULT_LIMITS.name_length} AND {_searched("kind")}
+GROUP BY kind
+ORDER BY n DESC, kind
+LIMIT {{limit:UInt32}}
+"""
+"""(type, groups): of which something was said, or that events of the sample name."""
+
+_GROUP_KEYS = """
+SELECT key AS value, sum(events) AS n
+FROM (
+    SELECT DISTINCT holder AS key, 0 AS events FROM person_facts
+    WHERE project_id = {project_id:UInt32} AND of = {of}
+    UNION ALL
+    SELECT {key}, 1 FROM {sample}
+)
+WHERE key != '' AND {searched}
+GROUP BY key
+ORDER BY n DESC, value
+LIMIT {limit:UInt32}
+"""
+
+_STATED_PROPERTIES = """
 SELECT property,
     multiIf(
         startsWith(value, '"'), 'text',
@@ -92,7 +123,7 @@ SELECT property,
     ) AS kind,
     count()
 FROM {values}
-WHERE {searched}
+WHERE value != 'null' AND {searched}
 GROUP BY property, kind
 """
 
@@ -116,18 +147,34 @@ LIMIT {limit:UInt32}
 """
 
 
-def person_properties(*, linked: bool) -> str:
-    """Return the statement of all properties of people: (property, kind, people)."""
-    statement = PERSON_PROPERTIES.replace("{values}", person_values(linked=linked))
-    return statement.replace("{searched}", _searched("property"))
+def stated_properties(values: str) -> str:
+    """Return the statement of all properties of people or groups: (property, kind, holders).
+
+    Args:
+        values: the relation of query_api/people/relations.py.
+    """
+    return _filled(_STATED_PROPERTIES, values=values, searched=_searched("property"))
+
+
+def group_keys(of: str, bindings: Bindings) -> str:
+    """Return the statement of the keys of a type of groups: (key, events of the sample)."""
+    return _filled(
+        _GROUP_KEYS,
+        of=bindings.text(of),
+        key=group_key(of, bindings),
+        sample=_SAMPLE,
+        searched=_searched("key"),
+    )
 
 
 def _values(text: str, present: str, relation: str) -> str:
-    fragments = {"text": text, "present": present, "relation": relation, "searched": _searched("text")}
-    statement = _VALUES
+    return _filled(_VALUES, text=text, present=present, relation=relation, searched=_searched("text"))
+
+
+def _filled(template: str, **fragments: str) -> str:
     for name, fragment in fragments.items():
-        statement = statement.replace("{" + name + "}", fragment)
-    return statement
+        template = template.replace("{" + name + "}", fragment)
+    return template
 
 
 def sampled_values(name: str, bindings: Bindings) -> str:
@@ -136,11 +183,15 @@ def sampled_values(name: str, bindings: Bindings) -> str:
     return _values(attribute.text, attribute.present, _SAMPLE)
 
 
-def values_of_people(name: str, scope: Scope) -> str:
-    """Return the statement of the values of a property of people: (value, people)."""
-    attribute = json_attribute("value", scope.bindings)
-    relation = person_values(linked=scope.linked, only=scope.bindings.texts([name]))
-    return _values(attribute.text, attribute.present, relation)
+def stated_values(values: str, bindings: Bindings) -> str:
+    """Return the statement of the values of a property of people or groups: (value, holders).
+
+    Args:
+        values: the relation of query_api/people/relations.py, of this property only.
+        bindings: of the statement.
+    """
+    attribute = json_attribute("value", bindings)
+    return _values(attribute.text, attribute.present, values)
 
 
 def values_of_sessions(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from query_api.people.relations import person_relation
 from query_api.questions.people_sql import LINKED_PEOPLE
+from sinks.clickhouse.cluster import databases_of
 
 _ROLLUP = """(
     SELECT bucket, event, dimension, value, sum(total) AS total
@@ -49,15 +50,16 @@ RELATIONS = {
 # nothing is read, because no statement has them.
 _OF_PROJECT = ("events", "rollup_minute", "rollup_hour", "sessions", "people", "person_facts", "identity_links",
                "distinct_users_hour", "distinct_users_day")  # fmt: skip
-_OF_NOBODY = ("rollup_positions", "schema_migrations")
+_OF_NOBODY = ("rollup_positions", "schema_migrations", "table_parts")
 
 
 def table_filters(database: str, project_id: int) -> dict[str, str]:
     """Return the setting ``additional_table_filters`` that leaves one project's rows.
 
     Args:
-        database: where the tables are.
+        database: that people's statements read; on a cluster the filters hold for each shard's own tables, too.
         project_id: whose.
     """
-    filters = {f"{database}.{table}": f"project_id = {project_id:d}" for table in _OF_PROJECT}
-    return filters | {f"{database}.{table}": "0" for table in _OF_NOBODY}
+    of_project = dict.fromkeys(_OF_PROJECT, f"project_id = {project_id:d}")
+    filters = of_project | dict.fromkeys(_OF_NOBODY, "0")
+    return {f"{name}.{table}": which for name in databases_of(database) for table, which in filters.items()}

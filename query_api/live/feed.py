@@ -21,6 +21,8 @@ _log = structlog.get_logger()
 POLL_SECONDS = 0.25
 COUNTS_SECONDS = 1.0
 _LONGEST_PAUSE = 2.0
+_TRIES = 4
+"""To read parts before they are merged into others."""
 _COUNT = count_statement()
 
 
@@ -31,22 +33,59 @@ class _Position(NamedTuple):
 
 
 class _Project:
-    """What was seen of one project's events."""
+    """What was seen of one project's events.
+
+    On one shard the rows of a partition of the log become visible in order; one shard may be before another.
+    """
 
     def __init__(self, positions: list[_Position]) -> None:
         self.subscribers: list[Subscriber] = []
-        self.offsets = {(at.log_id, at.log_partition): at.next_offset - 1 for at in positions}
         self.recent = 0
         """Events since the last counts."""
+        self._at_first = {(at.log_id, at.log_partition): at.next_offset - 1 for at in positions}
+        self._offsets: dict[int, dict[tuple[int, int], int]] = {}
 
-    def bound(self, parts: list[str]) -> dict[str, Any]:
-        """Return the values that say what is new."""
+    def bound(self, parts: list[Part], shards: set[int]) -> dict[str, Any]:
+        """Return the values that say what is new in some parts, or in parts of their names on other shards."""
+        seen = [
+            (shard, *place, offset)
+            for shard in shards
+            for place, offset in self._offsets.get(shard, self._at_first).items()
+        ]
         return {
-            "parts": parts,
-            "log_ids": [log_id for log_id, _ in self.offsets],
-            "partitions": [partition for _, partition in self.offsets],
-            "offsets": list(self.offsets.values()),
+            "parts": [part.name for part in parts],
+            "shards": [shard for shard, *_ in seen],
+            "log_ids": [log_id for _, log_id, *_ in seen],
+            "partitions": [partition for *_, partition, _ in seen],
+            "offsets": [offset for *_, offset in seen],
         }
+
+    def saw(self, counts: list[NewRows]) -> None:
+        """Remember how far one has seen."""
+        for row in counts:
+            offsets = self._offsets.setdefault(row.shard, dict(self._at_first))
+            offsets[row.log_id, row.log_partition] = row.last_offset
+
+
+class _News(NamedTuple):
+    """What is new of a project."""
+
+    project: _Project
+    counts: list[NewRows]
+    watches: list[Watch]
+    found: list[list[Matched]]
+    """Of each watch, the newest first."""
+
+    def give(self) -> None:
+        """Hand it to whoever watches, and remember it."""
+        self.project.saw(self.counts)
+        events = sum(row.events for row in self.counts)
+        self.project.recent += events
+        for subscriber in self.project.subscribers:
+            subscriber.stored += events
+            for watch, rows in zip(self.watches, self.found, strict=True):
+                if rows and subscriber.watch.is_same(watch):
+                    subscriber.give_events([event_row(row.row()) for row in reversed(rows)], rows[0].of)
 
 
 class Feed:
@@ -60,6 +99,7 @@ class Feed:
         self._rooms = rooms
         self._projects: dict[int, _Project] = {}
         self._seen = SeenBlocks()
+        self._shards: set[int] = set()
         self._task: asyncio.Task[None] | None = None
         self._beginning = asyncio.Lock()
 
@@ -88,7 +128,7 @@ class Feed:
             if self._task is None:
                 # What lies there already is old.
                 self._seen = SeenBlocks()
-                self._seen.add(await columns.rows(ACTIVE_PARTS, {"table": "events"}, Part))
+                self._seen.add(await self._parts())
             positions = await columns.rows(COUNTED, {}, _Position)
             if subscriber.project_id not in self._projects:
                 self._projects[subscriber.project_id] = _Project(positions)
@@ -118,36 +158,42 @@ class Feed:
             await asyncio.sleep(max(POLL_SECONDS - took, min(took, _LONGEST_PAUSE)))
 
     async def _look(self) -> None:
-        listed = await self._rooms.columns.rows(ACTIVE_PARTS, {"table": "events"}, Part)
-        new = self._seen.unseen(listed)
-        if new:
-            names = [part.name for part in new]
-            await asyncio.gather(
-                *(self._send(number, project, names) for number, project in list(self._projects.items()))
-            )
-            again = await self._rooms.columns.rows(ACTIVE_PARTS, {"table": "events"}, Part)
-            # What is read twice for that is told by its offsets.
-            self._seen.add(still_listed(new, again))
+        listed = await self._parts()
+        tries = _TRIES
+        while True:
+            new = self._seen.unseen(listed)
+            if not new:
+                return
+            looks = [self._read(number, project, new) for number, project in list(self._projects.items())]
+            news = await asyncio.gather(*looks)
+            listed = await self._parts()
+            there = still_listed(new, listed)
+            tries -= 1
+            # Of a part that was merged away meanwhile, events may have been counted and not found.
+            if len(there) == len(new) or not tries:
+                break
+        for each in news:
+            if each is not None:
+                each.give()
+        # What is read twice for that is told by its offsets.
+        self._seen.add(there)
 
-    async def _send(self, project_id: int, project: _Project, parts: list[str]) -> None:
-        bound = project.bound(parts)
+    async def _parts(self) -> list[Part]:
+        columns = self._rooms.columns
+        listed = await columns.rows(ACTIVE_PARTS, {"table": "events", "databases": columns.databases}, Part)
+        self._shards.update(part.shard for part in listed)
+        return listed
+
+    async def _read(self, project_id: int, project: _Project, parts: list[Part]) -> _News | None:
+        bound = project.bound(parts, self._shards)
         counts = await self._rooms.columns.rows(_COUNT, {**bound, "project_id": project_id}, NewRows)
-        events = sum(row.events for row in counts)
-        if not events:
-            return
+        if not counts:
+            return None
         watches: list[Watch] = []
         for subscriber in project.subscribers:
             if not any(subscriber.watch.is_same(watch) for watch in watches):
                 watches.append(subscriber.watch)
-        found = await self._find(project_id, watches, bound)
-        project.offsets |= {(row.log_id, row.log_partition): row.last_offset for row in counts}
-        project.recent += events
-        for subscriber in list(project.subscribers):
-            subscriber.stored += events
-            for watch, rows in zip(watches, found, strict=True):
-                if rows and subscriber.watch.is_same(watch):
-                    # The statement has the newest first.
-                    subscriber.give_events([event_row(row.row()) for row in reversed(rows)], rows[0].of)
+        return _News(project, counts, watches, await self._find(project_id, watches, bound))
 
     async def _find(
         self, project_id: int, watches: list[Watch], bound: dict[str, Any]

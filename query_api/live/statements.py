@@ -23,7 +23,8 @@ COUNTED = (
 
 _IS_NEW = """
     WITH indexOf(
-        arrayZip({log_ids:Array(Int64)}, {partitions:Array(UInt16)}), (events.log_id, events.log_partition)
+        arrayZip({shards:Array(UInt32)}, {log_ids:Array(Int64)}, {partitions:Array(UInt16)}),
+        (shardNum(), events.log_id, events.log_partition)
     ) AS place
     SELECT {columns}
     FROM events{people}
@@ -31,8 +32,8 @@ _IS_NEW = """
         AND (place = 0 OR events.log_offset > {offsets:Array(Int64)}[place])
 """
 _COUNT = """
-SELECT log_id, log_partition, toInt64(max(log_offset)), uniqExact(event_id)
-FROM ({rows}) GROUP BY log_id, log_partition
+SELECT shard, log_id, log_partition, toInt64(max(log_offset)), uniqExact(event_id)
+FROM ({rows}) GROUP BY shard, log_id, log_partition
 """
 _PLACES = ("log_id", "log_partition", "log_offset", "event_id")
 _COLUMNS = (
@@ -41,8 +42,9 @@ _COLUMNS = (
 
 
 class NewRows(NamedTuple):
-    """How many events came in one partition of a log, and how far that is."""
+    """How many events came in one partition of a log, on one shard, and how far that is."""
 
+    shard: int
     log_id: int
     log_partition: int
     last_offset: int
@@ -74,7 +76,7 @@ class Matched(NamedTuple):
 
 def count_statement() -> str:
     """Return the statement that counts what is new, in rows of :class:`NewRows`."""
-    columns = ", ".join(f"events.{name} AS {name}" for name in _PLACES)
+    columns = ", ".join(["shardNum() AS shard", *(f"events.{name} AS {name}" for name in _PLACES)])
     rows = _IS_NEW.replace("{columns}", columns).replace("{people}", "")
     return _COUNT.replace("{rows}", rows)
 

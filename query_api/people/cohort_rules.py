@@ -26,7 +26,10 @@ class PropertyRule(_Rule):
     @classmethod
     def _is_about_people(cls, group: Group) -> Group:
         if any(condition.of is not Of.PERSON for condition in conditions_of(group)):
-            raise refusal("a property rule compares properties of people: give each condition of=person")
+            raise refusal(
+                "a property rule compares properties of people: give each condition of=person; "
+                "who did something for such groups is said by a behaviour rule"
+            )
         return group
 
 
@@ -41,7 +44,9 @@ class BehaviourRule(_Rule):
     """People who did something so often."""
 
     kind: Literal["behaviour"]
-    selector: Selector = Field(description="Which events.")
+    selector: Selector = Field(
+        description="Which events. With conditions on groups: those that were done for such a group."
+    )
     times: Times = Times()
     within: str = Field(
         default="30d",

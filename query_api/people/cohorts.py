@@ -1,13 +1,12 @@
 """Cohorts: kept by rule, listed, counted."""
 
 import asyncio
-import json
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from pydantic import ConfigDict, Field
 
-from query_api.errors import InvalidParameter, NotFound, QueryTooExpensive
+from query_api.errors import QueryTooExpensive
 from query_api.models import Answer, Parameters
 from query_api.people.cohort_lookup import Cohorts
 from query_api.people.cohort_rules import CohortDefinition
@@ -16,26 +15,9 @@ from query_api.people.presence import has_people
 from query_api.questions.bindings import Bindings
 from query_api.questions.scope import Scope
 from query_api.rooms import Rooms
+from query_api.saved.shelf import Kept, Shelf
 
-MAX_COHORTS = 100
-_COLUMNS = "cohort_id, name, definition, updated_at"
-_LIST = f"SELECT {_COLUMNS} FROM cohorts WHERE project_id = %(project_id)s ORDER BY name, cohort_id"
-_ONE = f"SELECT {_COLUMNS} FROM cohorts WHERE project_id = %(project_id)s AND cohort_id = %(cohort_id)s"
-# One too many may slip in when two are added at once; the bound is there for memory's sake.
-_ADD = f"""
-INSERT INTO cohorts (project_id, name, definition)
-SELECT %(project_id)s, %(name)s, %(definition)s::jsonb
-WHERE (SELECT count(*) FROM cohorts WHERE project_id = %(project_id)s) < {MAX_COHORTS}
-RETURNING {_COLUMNS}
-"""
-_CHANGE = f"""
-UPDATE cohorts SET name = %(name)s, definition = %(definition)s::jsonb, updated_at = now()
-WHERE project_id = %(project_id)s AND cohort_id = %(cohort_id)s
-RETURNING {_COLUMNS}
-"""
-_REMOVE = (
-    "DELETE FROM cohorts WHERE project_id = %(project_id)s AND cohort_id = %(cohort_id)s RETURNING cohort_id"
-)
+_SHELF = Shelf("cohort", "definition")
 _NUMBER = Field(ge=1, le=2**31 - 1, description="Number of the cohort.", examples=[1])
 _NAME = Field(min_length=1, max_length=200, examples=["Buyers"])
 
@@ -149,10 +131,10 @@ async def list_cohorts(rooms: Rooms, project_id: int, _: CohortsParameters) -> C
     Raises:
         StoreUnavailable: a store is away.
     """
-    rows = await rooms.postgres.rows(_LIST, {"project_id": project_id})
+    kept = await _SHELF.all(rooms.postgres, project_id)
     linked = await has_people(rooms.columns, project_id)
     return CohortsAnswer(
-        cohorts=await asyncio.gather(*(_shown(rooms, project_id, row, linked=linked) for row in rows))
+        cohorts=await asyncio.gather(*(_shown(rooms, project_id, one, linked=linked) for one in kept))
     )
 
 
@@ -163,8 +145,7 @@ async def read_cohort(rooms: Rooms, project_id: int, asked: CohortParameters) ->
         NotFound: there is none of that number.
         StoreUnavailable: a store is away.
     """
-    bound = {"project_id": project_id, "cohort_id": asked.cohort_id}
-    return await _only(rooms, project_id, asked.cohort_id, await rooms.postgres.rows(_ONE, bound))
+    return await _opened(rooms, project_id, await _SHELF.one(rooms.postgres, project_id, asked.cohort_id))
 
 
 async def add_cohort(rooms: Rooms, project_id: int, asked: NewCohort) -> Cohort:
@@ -174,10 +155,8 @@ async def add_cohort(rooms: Rooms, project_id: int, asked: NewCohort) -> Cohort:
         InvalidParameter: there are as many as there may be.
         StoreUnavailable: a store is away.
     """
-    rows = await rooms.postgres.rows(_ADD, {"project_id": project_id, **_stored(asked)})
-    if not rows:
-        raise InvalidParameter(f"a project may have {MAX_COHORTS} cohorts; remove one first")
-    return await _shown(rooms, project_id, rows[0], linked=await has_people(rooms.columns, project_id))
+    kept = await _SHELF.add(rooms.postgres, project_id, asked.name, _stored(asked))
+    return await _opened(rooms, project_id, kept)
 
 
 async def change_cohort(rooms: Rooms, project_id: int, asked: ChangedCohort) -> Cohort:
@@ -187,8 +166,9 @@ async def change_cohort(rooms: Rooms, project_id: int, asked: ChangedCohort) -> 
         NotFound: there is none of that number.
         StoreUnavailable: a store is away.
     """
-    bound = {"project_id": project_id, "cohort_id": asked.cohort_id, **_stored(asked)}
-    return await _only(rooms, project_id, asked.cohort_id, await rooms.postgres.rows(_CHANGE, bound))
+    stored = _stored(asked)
+    kept = await _SHELF.change(rooms.postgres, project_id, asked.cohort_id, asked.name, stored)
+    return await _opened(rooms, project_id, kept)
 
 
 async def remove_cohort(rooms: Rooms, project_id: int, asked: CohortParameters) -> CohortRemoved:
@@ -198,9 +178,7 @@ async def remove_cohort(rooms: Rooms, project_id: int, asked: CohortParameters) 
         NotFound: there is none of that number.
         StoreUnavailable: PostgreSQL is away.
     """
-    bound = {"project_id": project_id, "cohort_id": asked.cohort_id}
-    if not await rooms.postgres.rows(_REMOVE, bound):
-        raise _no_such(asked.cohort_id)
+    await _SHELF.remove(rooms.postgres, project_id, asked.cohort_id)
     return CohortRemoved(cohort_id=asked.cohort_id)
 
 
@@ -217,29 +195,27 @@ async def preview_cohort(rooms: Rooms, project_id: int, asked: CohortPreview) ->
     return CohortPreviewAnswer(people=people, as_of=as_of)
 
 
-async def _only(rooms: Rooms, project_id: int, cohort_id: int, rows: list[tuple[Any, ...]]) -> Cohort:
-    if not rows:
-        raise _no_such(cohort_id)
-    return await _shown(rooms, project_id, rows[0], linked=await has_people(rooms.columns, project_id))
-
-
-def _no_such(cohort_id: int) -> NotFound:
-    return NotFound(f"there is no cohort {cohort_id} in this project", field="cohort_id")
-
-
 def _stored(asked: NewCohort) -> dict[str, Any]:
-    definition = asked.definition.model_dump(mode="json", by_alias=True)
-    return {"name": asked.name, "definition": json.dumps(definition)}
+    return asked.definition.model_dump(mode="json", by_alias=True)
 
 
-async def _shown(rooms: Rooms, project_id: int, row: tuple[Any, ...], *, linked: bool) -> Cohort:
-    cohort_id, name, stored, updated_at = row
-    definition = CohortDefinition.model_validate(stored)
+async def _opened(rooms: Rooms, project_id: int, kept: Kept) -> Cohort:
+    return await _shown(rooms, project_id, kept, linked=await has_people(rooms.columns, project_id))
+
+
+async def _shown(rooms: Rooms, project_id: int, kept: Kept, *, linked: bool) -> Cohort:
+    definition = CohortDefinition.model_validate(kept.content)
     try:
         people = await _count(rooms, project_id, definition, linked=linked)
     except QueryTooExpensive:
         people = None
-    return Cohort(cohort_id=cohort_id, name=name, definition=definition, people=people, updated_at=updated_at)
+    return Cohort(
+        cohort_id=kept.number,
+        name=kept.name,
+        definition=definition,
+        people=people,
+        updated_at=kept.updated_at,
+    )
 
 
 async def _count(rooms: Rooms, project_id: int, definition: CohortDefinition, *, linked: bool) -> int:

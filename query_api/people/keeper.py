@@ -17,6 +17,7 @@ from urllib3.exceptions import HTTPError
 
 from query_api.new_parts import ACTIVE_PARTS, Part, SeenBlocks, still_listed
 from query_api.people.components import Link, Person, people_of
+from sinks.clickhouse.cluster import databases_of
 from sinks.clickhouse.connect import connect
 
 POLL_SECONDS = 0.5
@@ -139,7 +140,8 @@ class PeopleKeeper:
 
 
 def _listed(client: Client) -> list[Part]:
-    rows = client.query(ACTIVE_PARTS, parameters={"table": "identity_links"}).result_rows
+    asked = {"table": "identity_links", "databases": databases_of(str(client.database))}
+    rows = client.query(ACTIVE_PARTS, parameters=asked).result_rows
     return [Part(*row) for row in rows]
 
 

@@ -4,11 +4,11 @@ from typing import NamedTuple
 
 from query_api.columns import Columns
 
-_HAS_PEOPLE = "SELECT count() FROM (SELECT 1 FROM people WHERE project_id = {project_id:UInt32} LIMIT 1)"
+_HAS_PEOPLE = "SELECT 1 FROM people WHERE project_id = {project_id:UInt32} LIMIT 1"
 
 
-class _Count(NamedTuple):
-    n: int
+class _One(NamedTuple):
+    one: int
 
 
 async def has_people(columns: Columns, project_id: int) -> bool:
@@ -17,5 +17,4 @@ async def has_people(columns: Columns, project_id: int) -> bool:
     Raises:
         StoreUnavailable: ClickHouse is away.
     """
-    ((count,),) = await columns.rows(_HAS_PEOPLE, {"project_id": project_id}, _Count)
-    return count > 0
+    return bool(await columns.rows(_HAS_PEOPLE, {"project_id": project_id}, _One))

@@ -57,18 +57,19 @@ def person_relation(*, linked: bool, only: str | None = None, ids: str | None = 
 )"""
 
 
-def group_values(*, of: str, property_name: str) -> str:
-    """Return a subquery, in brackets: (key String, value String), of groups of one type that have a property.
+def group_values(*, of: str, only: str | None = None) -> str:
+    """Return a subquery, in brackets: (key String, property String, value String), of groups of one type.
 
     Args:
         of: placeholder of what the facts are of: ``group:`` and the type.
-        property_name: placeholder of the name.
+        only: as for :func:`person_values`, as is ``value``.
     """
+    wanted = f" AND property IN {only}" if only is not None else ""
     return f"""(
-    SELECT holder AS key, max(last_set).3 AS value
+    SELECT holder AS key, property, max(last_set).3 AS value
     FROM person_facts
-    WHERE project_id = {{project_id:UInt32}} AND of = {of} AND property = {property_name}
-    GROUP BY holder
+    WHERE project_id = {{project_id:UInt32}} AND of = {of}{wanted}
+    GROUP BY key, property
 )"""
 
 

@@ -10,13 +10,13 @@ from pydantic import ConfigDict, Field, JsonValue
 from query_api.errors import InvalidParameter
 from query_api.event_rows import moment_of
 from query_api.models import Answer, Parameters
+from query_api.open_question import open_question
 from query_api.people.addresses import person_of, public_id
 from query_api.people.relations import person_relation
 from query_api.questions.bindings import Bindings, SqlPart
 from query_api.questions.events_relation import events_relation
 from query_api.questions.filter_sql import filter_sql
 from query_api.questions.filters import Group
-from query_api.questions.opening import open_scope
 from query_api.questions.people_sql import LINKED_PEOPLE
 from query_api.questions.ranges import Range, span_of
 from query_api.questions.scope import Scope
@@ -136,8 +136,7 @@ async def read_users(rooms: Rooms, project_id: int, asked: UsersQuestion) -> Use
     if asked.range is not None:
         span = span_of(asked.range, asked.timezone, rooms.now())
         start, end = span.start_micros, span.end_micros
-    as_of = await rooms.postgres.as_of()
-    scope = await open_scope(rooms, project_id, asked)
+    as_of, scope = await open_question(rooms, project_id, asked)
     bindings = scope.bindings
     conditions = [filter_sql(asked.filter, scope).text]
     if asked.search is not None:

@@ -6,6 +6,7 @@ The expressions stand in a scope with the columns of :func:`query_api.questions.
 from dataclasses import dataclass
 
 from query_api.questions.bindings import Bindings
+from query_api.questions.filters import GROUP
 
 EVENT_NAME = "$event"
 """What questions call the name of an event."""
@@ -16,6 +17,9 @@ FIELDS = {
     "$source": "source",
 }
 """What an event has besides properties, by the name that questions use."""
+
+GROUP_KEY = "$group_key"
+"""What questions call the key by which an event names a group of some type."""
 
 _NUMERIC_TEXT = r"'^[-+]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][-+]?[0-9]+)?$'"
 # The longest text of a sent property that the rollups have a cell for; all that enrichment adds has one.
@@ -49,7 +53,7 @@ def event_attribute(name: str, bindings: Bindings) -> Attribute:
     cells for, so that both ways of counting give the same numbers.
     """
     if name in FIELDS:
-        return _field(FIELDS[name])
+        return text_attribute(FIELDS[name])
     key, sent = bindings.text(name), bindings.alias()
     json = _Json(
         f"if((JSONExtractRaw(properties, {key}) AS {sent}) = '', JSONExtractRaw(context, {key}), {sent})",
@@ -97,8 +101,19 @@ class _Json:
         self.number = f"if(startsWith({self.raw}, '\"'), {numeric_text}, toFloat64OrNull({self.again}))"
 
 
-def _field(column: str) -> Attribute:
-    # The text is the bare column, by which the primary key is searched.
-    plain = f"toString({column})"
+def text_attribute(expression: str) -> Attribute:
+    """Return a property whose text is an expression, empty where there is none."""
+    # The text is the bare expression: of a column, by it the primary key is searched.
+    plain = f"toString({expression})"
     number = f"if(match({plain}, {_NUMERIC_TEXT}), toFloat64OrNull({plain}), NULL)"
-    return Attribute(column, number, f"{column} != ''", f"nullIf({plain}, '')")
+    return Attribute(expression, number, f"{expression} != ''", f"nullIf({plain}, '')")
+
+
+def group_key(of: str, bindings: Bindings) -> str:
+    """Return the key of the event's group of a type as SQL: String, empty where the event names none.
+
+    Args:
+        of: ``group:`` and the type.
+        bindings: of the statement.
+    """
+    return f"JSONExtractString(properties, '$groups', {bindings.text(of.removeprefix(GROUP))})"

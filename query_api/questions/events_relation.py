@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-from query_api.people.relations import person_values
-from query_api.questions.attributes import event_attribute, json_attribute
-from query_api.questions.bindings import SqlPart
+from query_api.people.relations import group_values, person_values
+from query_api.questions.attributes import event_attribute, group_key, json_attribute, text_attribute
+from query_api.questions.bindings import Bindings, SqlPart
 from query_api.questions.filter_sql import TRUE, session_attribute
 from query_api.questions.filters import Of
 from query_api.questions.people_sql import LINKED_PEOPLE, SESSIONS
 from query_api.questions.scope import Scope
-from query_api.questions.selectors import Breakdown
+from query_api.questions.selectors import Breakdown, is_carried
 
 COLUMNS = (
     "event",
@@ -97,20 +97,30 @@ def stored_events(
 )"""
 
 
-def _with_breakdown(relation: str, breakdown: Breakdown, scope: Scope) -> str:
+def carried_label(breakdown: Breakdown, bindings: Bindings) -> str:
+    """Return what a breakdown tells apart, if events carry it: Nullable(String) over :data:`COLUMNS`."""
     if breakdown.of is Of.EVENT:
-        label = event_attribute(breakdown.property, scope.bindings).label
-        return f"(SELECT *, {label} AS breakdown FROM {relation})"
-    if breakdown.of is Of.PERSON:
-        label = json_attribute("value", scope.bindings).label
-        only = scope.bindings.texts([breakdown.property])
-        values = f"(SELECT person, {label} AS breakdown FROM {person_values(linked=scope.linked, only=only)})"
-        key = "person"
+        return event_attribute(breakdown.property, bindings).label
+    return text_attribute(group_key(breakdown.of, bindings)).label
+
+
+def _with_breakdown(relation: str, breakdown: Breakdown, scope: Scope) -> str:
+    bindings = scope.bindings
+    if is_carried(breakdown):
+        return f"(SELECT *, {carried_label(breakdown, bindings)} AS breakdown FROM {relation})"
+    if breakdown.of is Of.SESSION:
+        label, values = session_attribute(breakdown.property).label, SESSIONS
+        key, holder = "session_id", "found.session_id"
     else:
-        label = session_attribute(breakdown.property).label
-        values = f"(SELECT session_id, {label} AS breakdown FROM {SESSIONS})"
-        key = "session_id"
+        label, only = json_attribute("value", bindings).label, bindings.texts([breakdown.property])
+        if breakdown.of is Of.PERSON:
+            values = person_values(linked=scope.linked, only=only)
+            key, holder = "person", "found.person"
+        else:
+            values = group_values(of=bindings.text(breakdown.of), only=only)
+            key, holder = "key", group_key(breakdown.of, bindings)
     return f"""(
     SELECT found.*, known.breakdown AS breakdown
-    FROM {relation} AS found LEFT ANY JOIN {values} AS known ON known.{key} = found.{key}
+    FROM {relation} AS found
+    LEFT ANY JOIN (SELECT {key}, {label} AS breakdown FROM {values}) AS known ON known.{key} = {holder}
 )"""

@@ -10,7 +10,14 @@ import re
 from typing import Any
 
 from query_api.people.relations import group_values, person_values
-from query_api.questions.attributes import Attribute, event_attribute, json_attribute
+from query_api.questions.attributes import (
+    GROUP_KEY,
+    Attribute,
+    event_attribute,
+    group_key,
+    json_attribute,
+    text_attribute,
+)
 from query_api.questions.bindings import Bindings, SqlPart
 from query_api.questions.filters import GROUP, OPPOSITES, Condition, Group, Of, Operator
 from query_api.questions.people_sql import SESSIONS
@@ -54,10 +61,11 @@ def _positive(condition: Condition, operator: Operator, scope: Scope) -> str:
         holds = compared(json_attribute("value", bindings), operator, condition.value, bindings)
         return f"(person IN (SELECT person FROM {values} WHERE {holds}))"
     if condition.of.startswith(GROUP):
-        of = bindings.text(condition.of)
-        values = group_values(of=of, property_name=bindings.text(condition.property))
+        key = group_key(condition.of, bindings)
+        if condition.property == GROUP_KEY:
+            return compared(text_attribute(key), operator, condition.value, bindings)
+        values = group_values(of=bindings.text(condition.of), only=bindings.texts([condition.property]))
         holds = compared(json_attribute("value", bindings), operator, condition.value, bindings)
-        key = f"JSONExtractString(properties, '$groups', {bindings.text(condition.of.removeprefix(GROUP))})"
         return f"({key} IN (SELECT key FROM {values} WHERE {holds}))"
     if condition.of is Of.SESSION:
         holds = compared(session_attribute(condition.property), operator, condition.value, bindings)

@@ -46,13 +46,22 @@ _OWNERS = ", ".join(Of)
 
 
 def _owner(of: object) -> Of | str:
-    """Return whose property is meant; a validator."""
     if isinstance(of, str):
         if of in list(Of):
             return Of(of)
         if of.startswith(GROUP) and len(GROUP) < len(of) <= len(GROUP) + DEFAULT_LIMITS.name_length:
             return of
     raise refusal(f"give one of {_OWNERS}, or {GROUP} and the type of a group, such as {GROUP}company")
+
+
+Owner = Annotated[
+    Of | str,
+    PlainValidator(_owner),
+    WithJsonSchema(
+        {"anyOf": [{"type": "string", "enum": list(Of)}, {"type": "string", "pattern": f"^{GROUP}."}]}
+    ),
+]
+"""Whose property: one of :class:`Of`, or :data:`GROUP` and the type of a group."""
 
 
 class Operator(StrEnum):
@@ -129,13 +138,7 @@ class Condition(BaseModel):
     )
 
     operator: Operator
-    of: Annotated[
-        Of | str,
-        PlainValidator(_owner),
-        WithJsonSchema(
-            {"anyOf": [{"type": "string", "enum": list(Of)}, {"type": "string", "pattern": f"^{GROUP}."}]}
-        ),
-    ] = Field(
+    of: Owner = Field(
         default=Of.EVENT,
         description="Whose property; `group:` and a type: of the event's group of that type.",
     )
@@ -144,7 +147,8 @@ class Condition(BaseModel):
         max_length=DEFAULT_LIMITS.name_length,
         validate_default=True,
         description="Name of the property; empty for cohorts. Of events also `$event`, `$distinct_id`, "
-        "`$session_id` and `$source`; of sessions `duration` (seconds), `events`, `entry` and `exit`.",
+        "`$session_id` and `$source`; of sessions `duration` (seconds), `events`, `entry` and `exit`; "
+        "of groups `$group_key`, what the event calls the group.",
     )
     value: Annotated[Any, WithJsonSchema(_VALUE_SCHEMA)] = Field(default=None, validate_default=True)
 

@@ -4,9 +4,10 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from query_api.questions.attributes import GROUP_KEY
 from query_api.questions.bindings import SqlPart
 from query_api.questions.filter_sql import TRUE, filter_sql
-from query_api.questions.filters import SESSION_PROPERTIES, Group, Of, refusal
+from query_api.questions.filters import GROUP, SESSION_PROPERTIES, Group, Of, Owner, refusal
 from query_api.questions.scope import Scope
 from schemas.limits import DEFAULT_LIMITS
 
@@ -52,14 +53,15 @@ class Selector(BaseModel):
 class Breakdown(BaseModel):
     """A property by whose values to tell apart: the most frequent ones, ``$other`` for all others, null without one.
 
-    Of events, texts (sent ones of up to 100 characters) and booleans are values; of people and sessions numbers too.
+    Of events, texts (sent ones of up to 100 characters) and booleans are values; of people, groups and sessions
+    numbers too.
     """
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", json_schema_extra={"examples": [{"property": "$browser", "limit": 5}]}
     )
 
-    of: Of = Of.EVENT
+    of: Owner = Field(default=Of.EVENT, description="Whose property, as in conditions.")
     property: str = Field(min_length=1, max_length=_NAME)
     limit: int = Field(default=10, ge=1, le=100, description="Values that are told apart.")
 
@@ -69,6 +71,11 @@ class Breakdown(BaseModel):
         if info.data.get("of") is Of.SESSION and name not in SESSION_PROPERTIES:
             raise refusal(f"a session has {', '.join(SESSION_PROPERTIES)}; got {name[:64]!r}")
         return name
+
+
+def is_carried(breakdown: Breakdown) -> bool:
+    """Whether the value comes with the event, and not from what the event belongs to."""
+    return breakdown.of is Of.EVENT or (breakdown.of.startswith(GROUP) and breakdown.property == GROUP_KEY)
 
 
 def selector_sql(selector: Selector, scope: Scope, also: Group | None = None) -> SqlPart:

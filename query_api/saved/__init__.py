@@ -1,1 +1,1 @@
-"""What people keep in the dashboard: pages of charts, and links to show them."""
+"""What people keep by name: pages of charts, and links to show them; and where the project keeps such things."""

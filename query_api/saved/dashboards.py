@@ -1,40 +1,21 @@
 """Dashboards: pages of tiles that a project keeps."""
 
-import json
 from datetime import datetime
 from typing import Any
 
 from pydantic import ConfigDict, Field
 
-from query_api.errors import InvalidParameter, NotFound
 from query_api.models import Answer, Parameters
 from query_api.rooms import Rooms
+from query_api.saved.shelf import Kept, Shelf
 from query_api.saved.tiles import Tile, TileChart, TileKind, check_tile
 
-MAX_DASHBOARDS = 100
 MAX_TILES = 50
-_COLUMNS = """dashboard_id, name, tiles, updated_at,
-    EXISTS (SELECT FROM shares WHERE shares.dashboard_id = dashboards.dashboard_id)"""
-_LIST = f"SELECT {_COLUMNS} FROM dashboards WHERE project_id = %(project_id)s ORDER BY name, dashboard_id"
-_ONE = (
-    f"SELECT {_COLUMNS} FROM dashboards WHERE project_id = %(project_id)s AND dashboard_id = %(dashboard_id)s"
+SHELF = Shelf(
+    "dashboard",
+    "tiles",
+    also="EXISTS (SELECT FROM shares WHERE shares.dashboard_id = dashboards.dashboard_id)",
 )
-# One too many may slip in when two are added at once; the bound is there for memory's sake.
-_ADD = f"""
-INSERT INTO dashboards (project_id, name, tiles)
-SELECT %(project_id)s, %(name)s, %(tiles)s::jsonb
-WHERE (SELECT count(*) FROM dashboards WHERE project_id = %(project_id)s) < {MAX_DASHBOARDS}
-RETURNING {_COLUMNS}
-"""
-_CHANGE = f"""
-UPDATE dashboards SET name = %(name)s, tiles = %(tiles)s::jsonb, updated_at = now()
-WHERE project_id = %(project_id)s AND dashboard_id = %(dashboard_id)s
-RETURNING {_COLUMNS}
-"""
-_REMOVE = """
-DELETE FROM dashboards WHERE project_id = %(project_id)s AND dashboard_id = %(dashboard_id)s
-RETURNING dashboard_id
-"""
 _NUMBER = Field(ge=1, le=2**31 - 1, description="Number of the dashboard.", examples=[1])
 
 
@@ -107,8 +88,8 @@ async def list_dashboards(rooms: Rooms, project_id: int, _: DashboardsParameters
     Raises:
         StoreUnavailable: PostgreSQL is away.
     """
-    rows = await rooms.postgres.rows(_LIST, {"project_id": project_id})
-    return DashboardsAnswer(dashboards=[_shown(row) for row in rows])
+    kept = await SHELF.all(rooms.postgres, project_id)
+    return DashboardsAnswer(dashboards=[_shown(one) for one in kept])
 
 
 async def read_dashboard(rooms: Rooms, project_id: int, asked: DashboardParameters) -> Dashboard:
@@ -118,8 +99,7 @@ async def read_dashboard(rooms: Rooms, project_id: int, asked: DashboardParamete
         NotFound: there is none of that number.
         StoreUnavailable: PostgreSQL is away.
     """
-    bound = {"project_id": project_id, "dashboard_id": asked.dashboard_id}
-    return _only(await rooms.postgres.rows(_ONE, bound), asked.dashboard_id)
+    return _shown(await SHELF.one(rooms.postgres, project_id, asked.dashboard_id))
 
 
 async def add_dashboard(rooms: Rooms, project_id: int, asked: NewDashboard) -> Dashboard:
@@ -129,10 +109,7 @@ async def add_dashboard(rooms: Rooms, project_id: int, asked: NewDashboard) -> D
         InvalidParameter: a tile asks what cannot be answered, or there are as many as there may be.
         StoreUnavailable: PostgreSQL is away.
     """
-    rows = await rooms.postgres.rows(_ADD, {"project_id": project_id, **_stored(asked)})
-    if not rows:
-        raise InvalidParameter(f"a project may have {MAX_DASHBOARDS} dashboards; remove one first")
-    return _shown(rows[0])
+    return _shown(await SHELF.add(rooms.postgres, project_id, asked.name, _stored(asked)))
 
 
 async def change_dashboard(rooms: Rooms, project_id: int, asked: ChangedDashboard) -> Dashboard:
@@ -143,8 +120,8 @@ async def change_dashboard(rooms: Rooms, project_id: int, asked: ChangedDashboar
         NotFound: there is none of that number.
         StoreUnavailable: PostgreSQL is away.
     """
-    bound = {"project_id": project_id, "dashboard_id": asked.dashboard_id, **_stored(asked)}
-    return _only(await rooms.postgres.rows(_CHANGE, bound), asked.dashboard_id)
+    stored = _stored(asked)
+    return _shown(await SHELF.change(rooms.postgres, project_id, asked.dashboard_id, asked.name, stored))
 
 
 async def remove_dashboard(rooms: Rooms, project_id: int, asked: DashboardParameters) -> DashboardRemoved:
@@ -154,30 +131,14 @@ async def remove_dashboard(rooms: Rooms, project_id: int, asked: DashboardParame
         NotFound: there is none of that number.
         StoreUnavailable: PostgreSQL is away.
     """
-    bound = {"project_id": project_id, "dashboard_id": asked.dashboard_id}
-    if not await rooms.postgres.rows(_REMOVE, bound):
-        raise no_such_dashboard(asked.dashboard_id)
+    await SHELF.remove(rooms.postgres, project_id, asked.dashboard_id)
     return DashboardRemoved(dashboard_id=asked.dashboard_id)
 
 
-def no_such_dashboard(dashboard_id: int) -> NotFound:
-    """Return the error for a number that no dashboard of the project has."""
-    return NotFound(f"there is no dashboard {dashboard_id} in this project", field="dashboard_id")
-
-
-def _only(rows: list[tuple[Any, ...]], dashboard_id: int) -> Dashboard:
-    if not rows:
-        raise no_such_dashboard(dashboard_id)
-    return _shown(rows[0])
-
-
-def _stored(asked: NewDashboard) -> dict[str, Any]:
+def _stored(asked: NewDashboard) -> list[dict[str, Any]]:
     for index, tile in enumerate(asked.tiles):
         check_tile(tile, f"tiles.{index}")
-    return {
-        "name": asked.name,
-        "tiles": json.dumps([tile.model_dump(mode="json") for tile in asked.tiles]),
-    }
+    return [tile.model_dump(mode="json") for tile in asked.tiles]
 
 
 def stored_tile(stored: dict[str, Any]) -> Tile:
@@ -187,12 +148,11 @@ def stored_tile(stored: dict[str, Any]) -> Tile:
     return Tile.model_construct(**{**stored, **enums})
 
 
-def _shown(row: tuple[Any, ...]) -> Dashboard:
-    dashboard_id, name, tiles, updated_at, shared = row
+def _shown(kept: Kept) -> Dashboard:
     return Dashboard.model_construct(
-        dashboard_id=dashboard_id,
-        name=name,
-        tiles=[stored_tile(tile) for tile in tiles],
-        updated_at=updated_at,
-        shared=shared,
+        dashboard_id=kept.number,
+        name=kept.name,
+        tiles=[stored_tile(tile) for tile in kept.content],
+        updated_at=kept.updated_at,
+        shared=kept.also,
     )

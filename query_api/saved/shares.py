@@ -14,7 +14,7 @@ from query_api.errors import InvalidParameter, NotFound
 from query_api.models import Answer, Parameters
 from query_api.questions.ranges import Range
 from query_api.rooms import Rooms
-from query_api.saved.dashboards import DashboardParameters, no_such_dashboard, stored_tile
+from query_api.saved.dashboards import SHELF, DashboardParameters, stored_tile
 from query_api.saved.tiles import Tile, read_tile
 
 # A second link puts an end to the first.
@@ -96,7 +96,7 @@ async def share_dashboard(rooms: Rooms, project_id: int, asked: DashboardParamet
     token = f"sh_s_{secrets.token_hex(20)}"
     bound = {"project_id": project_id, "dashboard_id": asked.dashboard_id, "digest": _digest(token)}
     if not await rooms.postgres.rows(_SHARE, bound):
-        raise no_such_dashboard(asked.dashboard_id)
+        raise SHELF.missing(asked.dashboard_id)
     return ShareAnswer(token=token)
 
 
@@ -109,7 +109,7 @@ async def unshare_dashboard(rooms: Rooms, project_id: int, asked: DashboardParam
     """
     bound = {"project_id": project_id, "dashboard_id": asked.dashboard_id}
     if not await rooms.postgres.rows(_EXISTS, bound):
-        raise no_such_dashboard(asked.dashboard_id)
+        raise SHELF.missing(asked.dashboard_id)
     await rooms.postgres.rows(_UNSHARE, bound)
     return ShareRemoved(dashboard_id=asked.dashboard_id)
 

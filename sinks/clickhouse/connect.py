@@ -7,6 +7,16 @@ import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 
 DEFAULT_DATABASE = "smolhog"
+_SETTINGS = {
+    # On a cluster (cluster.py); one server takes no notice.
+    # An insert returns when all shards have it, and each row goes to the shard that its table says.
+    "distributed_foreground_insert": 1,
+    "parallel_distributed_insert_select": 0,
+    # What a question looks up in a second table is looked up on all shards.
+    "distributed_product_mode": "global",
+    # The same replica as long as it lives: others may be a moment behind what was just written.
+    "load_balancing": "in_order",
+}
 
 
 def connection_arguments(url: str) -> dict[str, Any]:
@@ -22,6 +32,7 @@ def connection_arguments(url: str) -> dict[str, Any]:
         "database": parts.path.strip("/") or DEFAULT_DATABASE,
         # Sessions would serialise the queries of one client, and nothing here needs SET.
         "autogenerate_session_id": False,
+        "settings": dict(_SETTINGS),
     }
 
 

@@ -6,10 +6,9 @@ from clickhouse_connect.driver.client import Client
 
 from schemas.rollup import HourRange
 from sinks.clickhouse.cells import derive_from_columnar
+from sinks.clickhouse.deletion import THE_TABLE, delete_rows
 from sinks.clickhouse.rollup_rows import ROLLUP_TABLES
 
-# Returns once it is done, on all replicas; rows that arrive meanwhile are not looked at.
-_WAIT = {"mutations_sync": 2}
 _IDS = "{ids:Array(String)}"
 _OF_PROJECT = "project_id = {project_id:UInt32}"
 _BEFORE = (
@@ -19,26 +18,20 @@ _BEFORE = (
 _HOURS = f"""
 SELECT DISTINCT toUnixTimestamp(toStartOfHour(timestamp)) FROM events WHERE {_OF_PROJECT} AND distinct_id IN {_IDS}
 """
-_DELETE = (
-    f"ALTER TABLE events DELETE WHERE {_OF_PROJECT} AND distinct_id IN {_IDS} AND {_BEFORE}",
-    f"ALTER TABLE sessions DELETE WHERE {_OF_PROJECT} AND distinct_id IN {_IDS}",
-    f"ALTER TABLE identity_links DELETE WHERE {_OF_PROJECT} AND (distinct_id IN {_IDS} OR other_id IN {_IDS})",
-    f"ALTER TABLE people DELETE WHERE {_OF_PROJECT} AND (distinct_id IN {_IDS} OR person_id IN {_IDS})",
-    f"ALTER TABLE person_facts DELETE WHERE {_OF_PROJECT} AND of = 'person' AND holder IN {_IDS}",
-)
+_DELETE = {
+    "events": f"{_OF_PROJECT} AND distinct_id IN {_IDS} AND {_BEFORE}",
+    "sessions": f"{_OF_PROJECT} AND distinct_id IN {_IDS}",
+    "identity_links": f"{_OF_PROJECT} AND (distinct_id IN {_IDS} OR other_id IN {_IDS})",
+    "people": f"{_OF_PROJECT} AND (distinct_id IN {_IDS} OR person_id IN {_IDS})",
+    "person_facts": f"{_OF_PROJECT} AND of = 'person' AND holder IN {_IDS}",
+}
 # A set of ids gives none of them back: the sets of those hours are made anew from the events that stay, and those
 # of their days from the sets of all other hours, too.
 _DAYS = "arrayMap(hour -> intDiv(hour, 86400) * 86400, {hours:Array(UInt32)})"
-_DELETE_USERS = (
-    f"""
-ALTER TABLE distinct_users_hour
-DELETE WHERE {_OF_PROJECT} AND toUnixTimestamp(bucket) IN {{hours:Array(UInt32)}}
-""",
-    f"""
-ALTER TABLE distinct_users_day
-DELETE WHERE {_OF_PROJECT} AND toUnixTimestamp(bucket) IN {_DAYS}
-""",
-)
+_DELETE_USERS = {
+    "distinct_users_hour": f"{_OF_PROJECT} AND toUnixTimestamp(bucket) IN {{hours:Array(UInt32)}}",
+    "distinct_users_day": f"{_OF_PROJECT} AND toUnixTimestamp(bucket) IN {_DAYS}",
+}
 _OTHER_HOURS = f"""
 INSERT INTO distinct_users_day (project_id, event, bucket, users)
 SELECT project_id, event, toStartOfDay(hour) AS bucket, uniqCombined64MergeState(users)
@@ -50,13 +43,9 @@ GROUP BY project_id, event, bucket
 
 _CELL = "dimension, event, bucket, value"
 _OF_HOURS = f"{_OF_PROJECT} AND toUnixTimestamp(toStartOfHour(bucket)) IN {{hours:Array(UInt32)}}"
-_DELETE_CELLS = tuple(
-    f"""
-ALTER TABLE {table} DELETE WHERE {_OF_HOURS}
-    AND ({_CELL}) NOT IN (SELECT {_CELL} FROM {table} FINAL WHERE {_OF_HOURS} AND total > 0)
+_EMPTY_CELLS = f"""
+{_OF_HOURS} AND ({_CELL}) NOT IN (SELECT {_CELL} FROM {THE_TABLE} FINAL WHERE {_OF_HOURS} AND total > 0)
 """
-    for table in ROLLUP_TABLES.values()
-)
 
 
 def hours_of(client: Client, project_id: int, ids: Sequence[str]) -> set[int]:
@@ -73,8 +62,8 @@ def delete_empty_cells(client: Client, project_id: int, hours: Iterable[int]) ->
     replay passes.
     """
     wanted = sorted(hours)
-    for statement in _DELETE_CELLS:
-        client.command(statement, parameters={"project_id": project_id, "hours": wanted}, settings=_WAIT)
+    for table in ROLLUP_TABLES.values():
+        delete_rows(client, table, _EMPTY_CELLS, {"project_id": project_id, "hours": wanted})
 
 
 def delete_person(
@@ -97,11 +86,11 @@ def delete_person(
     """
     wanted = sorted(hours)
     asked = {"project_id": project_id, "ids": list(ids), "log_id": log_id, "ends": list(ends)}
-    for statement in _DELETE:
-        client.command(statement, parameters=asked, settings=_WAIT)
+    for table, where in _DELETE.items():
+        delete_rows(client, table, where, asked)
     of_hours = {"project_id": project_id, "hours": wanted}
-    for statement in _DELETE_USERS:
-        client.command(statement, parameters=of_hours, settings=_WAIT)
+    for table, where in _DELETE_USERS.items():
+        delete_rows(client, table, where, of_hours)
     client.command(_OTHER_HOURS, parameters=of_hours)
     for hour in wanted:
         derive_from_columnar(client, HourRange(hour, hour + 3600), project_id)

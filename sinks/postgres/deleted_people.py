@@ -18,7 +18,7 @@ _COMPLETE = "UPDATE deleted_people SET hours = '{}' WHERE project_id = %s AND di
 _READ = """
 SELECT project_id, digest, before_offset FROM deleted_people WHERE log_id = %s AND log_partition = %s
 """
-# The hash is what the index on people's timelines is of.
+# The hash is what the index on people's timelines is of (sinks/postgres/timelines.py).
 _WHOSE = """
 project_id = %(project_id)s AND distinct_id = ANY(%(ids)s)
 AND hashtextextended(distinct_id, 0) = ANY(SELECT hashtextextended(id, 0) FROM unnest(%(ids)s) AS id)
@@ -40,6 +40,12 @@ _DELETE_REJECTED = """
 DELETE FROM rejected_events
 WHERE project_id = %(project_id)s
 AND EXISTS (SELECT FROM unnest(%(quoted)s::bytea[]) AS quoted WHERE position(quoted IN payload) > 0)
+"""
+# Calls that flows gave up: JSON as the flow made it, which mostly says whose it is.
+_DELETE_DELIVERIES = """
+DELETE FROM flow_failed_deliveries
+WHERE EXISTS (SELECT FROM unnest(%(quoted)s::bytea[]) AS quoted WHERE position(quoted IN convert_to(body, 'UTF8')) > 0)
+AND (body !~ '"project_id":\\d' OR body ~ ('"project_id":' || %(project_id)s || '\\y'))
 """
 _PARTITIONS = "SELECT relid::regclass::text FROM pg_partition_tree('events') WHERE isleaf"
 
@@ -99,6 +105,13 @@ def delete_events(
 def delete_rejected(connection: psycopg.Connection, project_id: int, quoted: Sequence[bytes]) -> int:
     """Delete the rejected events whose payload holds one of these byte strings; returns how many."""
     return connection.execute(_DELETE_REJECTED, {"project_id": project_id, "quoted": list(quoted)}).rowcount
+
+
+def delete_failed_deliveries(
+    connection: psycopg.Connection, project_id: int, quoted: Sequence[bytes]
+) -> None:
+    """Delete the calls of webhooks that were given up and hold one of these byte strings."""
+    connection.execute(_DELETE_DELIVERIES, {"project_id": project_id, "quoted": list(quoted)})
 
 
 def vacuum_events(connection: psycopg.Connection) -> None:

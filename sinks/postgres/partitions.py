@@ -1,8 +1,11 @@
 """Day partitions of ``events``: which are needed, and making them ahead of their rows."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from time import monotonic
 
 import psycopg
+import structlog
 from psycopg import errors, sql
 
 EPOCH = date(1970, 1, 1)
@@ -11,6 +14,8 @@ DAY_LIMIT = 31
 """Age in days from which a day gets no partition of its own any more, but its month does."""
 # Any number that no other program is likely to lock.
 _LOCK = 0x5340_1107
+_LATER_SECONDS = 60.0
+_log = structlog.get_logger()
 
 
 class DayPartitions:
@@ -20,29 +25,51 @@ class DayPartitions:
     under the default partition ``events_past``: a client may send any past time, and tables for
     each of its days would be tens of thousands. A day that is young gets its own, before any
     event of it could have gone to the default partition, so the two never overlap.
+
+    Args:
+        clock: monotonic seconds.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
         self._known: set[str] = set()
+        self._ahead_from = 0.0
 
     def ensure(self, connection: psycopg.Connection, days: frozenset[int], today: date) -> None:
         """Make the partitions that rows of ``days`` need, and those of the coming days.
+
+        Whoever reads raw events for long, such as a backup, is in the way of it. Coming days can wait: they are tried
+        for a second, and again a minute later.
 
         Args:
             connection: in autocommit mode; making a partition locks its parent for a moment.
             days: days since 1970-01-01.
             today: the current day, UTC.
         """
-        wanted = {EPOCH + timedelta(days=day) for day in days}
-        wanted.update(today + timedelta(days=ahead) for ahead in range(DAYS_AHEAD + 1))
-        for day in sorted(wanted):
-            name = f"events_{day:%Y%m%d}"
-            if name in self._known:
-                continue
-            young = (today - day).days <= DAY_LIMIT
-            if not self._exists(connection, name) and not (young and self._create_day(connection, name, day)):
-                self._ensure_month(connection, day.replace(day=1))
-            self._known.add(name)
+        needed = {EPOCH + timedelta(days=day) for day in days}
+        for day in sorted(needed):
+            self._ensure_day(connection, day, today)
+        coming = [today + timedelta(days=ahead) for ahead in range(DAYS_AHEAD + 1)]
+        if self._clock() < self._ahead_from or all(_name(day) in self._known for day in coming):
+            return
+        try:
+            connection.execute("SET lock_timeout = '1s'")
+            for day in coming:
+                self._ensure_day(connection, day, today)
+        except errors.LockNotAvailable:
+            self._ahead_from = self._clock() + _LATER_SECONDS
+            _log.info("partition of a coming day is put off", reason="raw events are being read")
+        finally:
+            connection.execute("RESET lock_timeout")
+
+    def _ensure_day(self, connection: psycopg.Connection, day: date, today: date) -> None:
+        name = _name(day)
+        if name in self._known:
+            return
+        young = (today - day).days <= DAY_LIMIT
+        if not self._exists(connection, name) and not (young and self._create_day(connection, name, day)):
+            self._ensure_month(connection, day.replace(day=1))
+        self._known.add(name)
 
     @staticmethod
     def _create_day(connection: psycopg.Connection, name: str, day: date) -> bool:
@@ -63,6 +90,10 @@ class DayPartitions:
     def _exists(connection: psycopg.Connection, name: str) -> bool:
         row = connection.execute("SELECT to_regclass(%s) IS NOT NULL", [name]).fetchone()
         return bool(row and row[0])
+
+
+def _name(day: date) -> str:
+    return f"events_{day:%Y%m%d}"
 
 
 def _create(connection: psycopg.Connection, parent: str, name: str, begin: date, end: date) -> None:

@@ -107,15 +107,22 @@ def read_chunks(connection: psycopg.Connection, wanted: HourRange) -> list[HourR
     """Return the days and months, each in a table of its own, that may hold raw events."""
     chunks = []
     for (name,) in connection.execute(_LEAVES).fetchall():
-        match = _LEAF.fullmatch(name.rpartition(".")[2])
-        if match is None:
+        span = partition_span(name)
+        if span is None:
             continue
-        begin = datetime(int(match[1]), int(match[2]), int(match[3] or 1), tzinfo=UTC)
-        end = begin + timedelta(days=1) if match[3] else (begin + timedelta(days=31)).replace(day=1)
-        chunk = wanted.within(int(begin.timestamp()), int(end.timestamp()))
+        chunk = wanted.within(*(int(time.timestamp()) for time in span))
         if chunk is not None:
             chunks.append(chunk)
     return sorted(chunks)
+
+
+def partition_span(name: str) -> tuple[datetime, datetime] | None:
+    """Return the time that a partition of ``events`` is for, by its name; ``None`` for somebody else's."""
+    match = _LEAF.fullmatch(name.rpartition(".")[2])
+    if match is None:
+        return None
+    begin = datetime(int(match[1]), int(match[2]), int(match[3] or 1), tzinfo=UTC)
+    return begin, begin + timedelta(days=1) if match[3] else (begin + timedelta(days=31)).replace(day=1)
 
 
 def count_raw(

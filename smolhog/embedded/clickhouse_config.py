@@ -39,6 +39,7 @@ _USERS = Template("""\
     <profiles>
         <default>
             <max_threads>$threads</max_threads>
+            <max_threads_min_free_memory_per_thread>$free</max_threads_min_free_memory_per_thread>
             <max_memory_usage>$memory</max_memory_usage>
         </default>
     </profiles>
@@ -57,6 +58,10 @@ _USERS = Template("""\
     </users>
 </clickhouse>
 """)
+
+
+# A query gets a thread less where not so much is free. The engine's own 1 GiB would leave every query with one.
+_FREE_BYTES_A_THREAD = 128 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +87,9 @@ def write_config(folder: Path, limits: EngineLimits) -> Path:
     users = folder / "users.xml"
     config = folder / "config.xml"
     memory = limits.memory_mb << 20
-    users.write_text(_USERS.substitute(threads=limits.query_threads, memory=memory))
+    users.write_text(
+        _USERS.substitute(threads=limits.query_threads, memory=memory, free=_FREE_BYTES_A_THREAD)
+    )
     config.write_text(
         _CONFIG.substitute(
             users=escape(str(users)), memory=memory, merges=limits.merge_threads, fsync=int(limits.fsync)

@@ -68,7 +68,7 @@ def query_error(error: Exception) -> QueryError:
 
 
 def _connect(target: str) -> Any:
-    return chdb.connect(target)  # type: ignore[no-untyped-call]
+    return chdb.connect(target)  # type: ignore[no-untyped-call] # chDB has no annotations
 
 
 class Session:

@@ -33,6 +33,7 @@ import uvicorn
 
 from smolhog.embedded.errors import StartError
 from smolhog.embedded.loopback import bind_loopback, write_port_file
+from smolhog.garbage import spared_collections
 
 PASSWORD_VARIABLE = "SMOLHOG_EMBEDDED_CLICKHOUSE_PASSWORD"  # noqa: S105 - the name of a variable, not a password
 
@@ -102,7 +103,8 @@ def _serve(arguments: argparse.Namespace) -> None:
             config = uvicorn.Config(
                 interface.app, log_config=None, access_log=False, lifespan="off", http="httptools"
             )
-            _Server(config, port_file).run(sockets=[listener])
+            with spared_collections(rare=False):
+                _Server(config, port_file).run(sockets=[listener])
         finally:
             interface.close()
     _log.info("clickhouse_stopped", path=str(arguments.path))

@@ -2,6 +2,8 @@
 
 import json
 import random
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import pytest
 from hypothesis import given
@@ -11,6 +13,7 @@ from websockets.protocol import SERVER
 from websockets.server import ServerProtocol
 
 from benchmarks.latency import Latencies
+from benchmarks.queries import QueryClient
 from benchmarks.traffic import Shape, batch_frames
 from benchmarks.wire_client import client_frame
 
@@ -28,6 +31,36 @@ def test_frames_are_what_a_websocket_server_reads(size: int) -> None:
     (frame,) = server.events_received()
     assert frame.opcode is Opcode.TEXT  # type: ignore[union-attr] # a frame: the handshake is over
     assert bytes(frame.data) == payload  # type: ignore[union-attr] # likewise
+
+
+class _Forgetful(BaseHTTPRequestHandler):
+    """Answers, and closes the connection without saying so, as a server does with one that nobody used."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+        self.close_connection = True
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - likewise
+        """Say nothing."""
+
+
+def test_a_question_is_asked_again_where_the_connection_was_closed_meanwhile() -> None:
+    """Long questions over other connections come between two of the quick ones."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Forgetful) as server:
+        serving = Thread(target=server.serve_forever)
+        serving.start()
+        client = QueryClient(server.server_port, "key")
+        try:
+            assert [client.ask("stats", {}) for _ in range(3)] == [{}, {}, {}]
+        finally:
+            client.close()
+            server.shutdown()
+            serving.join()
 
 
 @given(st.integers(1, 400), st.integers(1, 150), st.sampled_from([0.0, 0.3, 1.0]))

@@ -4,7 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from benchmarks.cli import app
 from benchmarks.machine import this_machine
 from benchmarks.report.aims import aims_of
 from benchmarks.report.docs import MarksMissingError, write_docs
@@ -55,6 +57,13 @@ def run() -> Run:
         ),
         skipped=(Skipped("engine-pathway", "not installed"),),
     )
+
+
+def test_a_report_that_is_not_there_is_missed_before_anything_is_measured(tmp_path: Path) -> None:
+    """And not after an hour of measuring."""
+    done = CliRunner().invoke(app, ["stage", "queries", "--full", "--into", str(tmp_path)])
+    assert done.exit_code == 2
+    assert RUN_FILE in done.output
 
 
 def test_a_run_survives_its_file(run: Run, tmp_path: Path) -> None:

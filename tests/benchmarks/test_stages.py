@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -263,13 +264,18 @@ def test_ctrl_c_leaves_no_process_behind() -> None:
     finally:
         if process.is_running():
             process.kill()
+            process.communicate()
     assert alive == []
     assert process.returncode == 130
     assert "clickhouse …" not in output.decode()
 
 
 def _runs_postgres(process: psutil.Popen) -> bool:
-    return any(child.name() == "postgres" for child in process.children(recursive=True))
+    names = []
+    for child in process.children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # it ended since
+            names.append(child.name())
+    return "postgres" in names
 
 
 async def test_what_is_kept_is_weighed() -> None:

@@ -161,14 +161,9 @@ async def running_pipeline(
     name = f"run_{uuid.uuid4().hex}"
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(_databases(services, name))
-        proxies = {
-            "postgres": TcpProxy(services.postgres_port),
-            "clickhouse": TcpProxy(services.clickhouse_port),
-        }
-        ports = free_ports(2)
-        proxies["gateway"] = TcpProxy(ports)
+        gateway_port = free_ports(2)
+        proxies = _proxies(services, gateway_port, log)
         if log == "rabbitmq":
-            proxies["rabbitmq"] = TcpProxy(services.amqp_port)
             await _forget_streams(services.amqp_port, partitions)
         for proxy in proxies.values():
             stack.enter_context(proxy)
@@ -176,7 +171,7 @@ async def running_pipeline(
             SMOLHOG_DATA=str(folder / "data"),
             SMOLHOG_POSTGRES_URL=services.postgres_url(name, proxies["postgres"].port),
             SMOLHOG_CLICKHOUSE_URL=services.clickhouse_url(name, proxies["clickhouse"].port),
-            SMOLHOG_GATEWAY_PORT=str(ports),
+            SMOLHOG_GATEWAY_PORT=str(gateway_port),
             SMOLHOG_METRICS_PORT="0",
             SMOLHOG_PARTITIONS=str(partitions),
             SMOLHOG_ROLLUP_GRACE_SECONDS=str(grace_seconds),
@@ -189,23 +184,8 @@ async def running_pipeline(
             log=log,
             stores=Stores(services.postgres_url(name), services.clickhouse_url(name)),
             key=await asyncio.to_thread(_prepare, services, name),
-            gateway=Program(
-                "gateway",
-                smolhog("gateway"),
-                environment,
-                folder / "gateway.log",
-                lambda: _http_answers(ports, "/health/ready"),
-            ),
-            dataflows=[
-                Program(
-                    f"dataflow-{index}",
-                    # Port 0 is any; a process adds its index to it.
-                    smolhog("dataflow", "--index", str(index), "--total", str(processes)),
-                    environment | {"SMOLHOG_METRICS_PORT": str(free_ports(2) if index else 0)},
-                    folder / f"dataflow-{index}.log",
-                )
-                for index in range(processes)
-            ],
+            gateway=_gateway(folder, environment, gateway_port),
+            dataflows=[_dataflow(folder, environment, index, processes) for index in range(processes)],
             proxies=proxies,
             environment=environment,
             partitions=partitions,
@@ -216,6 +196,37 @@ async def running_pipeline(
         for dataflow in pipeline.dataflows:
             await dataflow.start()
         yield pipeline
+
+
+def _proxies(services: Services, gateway_port: int, log: str) -> dict[str, TcpProxy]:
+    ports = {
+        "postgres": services.postgres_port,
+        "clickhouse": services.clickhouse_port,
+        "gateway": gateway_port,
+    }
+    if log == "rabbitmq":
+        ports["rabbitmq"] = services.amqp_port
+    return {name: TcpProxy(port) for name, port in ports.items()}
+
+
+def _gateway(folder: Path, environment: dict[str, str], port: int) -> Program:
+    return Program(
+        "gateway",
+        smolhog("gateway"),
+        environment,
+        folder / "gateway.log",
+        lambda: _http_answers(port, "/health/ready"),
+    )
+
+
+def _dataflow(folder: Path, environment: dict[str, str], index: int, processes: int) -> Program:
+    return Program(
+        f"dataflow-{index}",
+        smolhog("dataflow", "--index", str(index), "--total", str(processes)),
+        # Port 0 is any; a process adds its index to it.
+        environment | {"SMOLHOG_METRICS_PORT": str(free_ports(2) if index else 0)},
+        folder / f"dataflow-{index}.log",
+    )
 
 
 async def _close(pipeline: Pipeline) -> None:

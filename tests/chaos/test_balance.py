@@ -87,7 +87,7 @@ def test_what_was_not_sent_so_is_unexpected(
     ledger: Ledger, stored: Stored, change: dict[str, object]
 ) -> None:
     """A stranger's id, a refused id, the uncorrected time, another field."""
-    wrong = replace(stored.events[0], **change)  # type: ignore[arg-type]
+    wrong = replace(stored.events[0], **change)  # type: ignore[arg-type] # a field of any type
     assert balance(ledger, replace(stored, events=[wrong])).unexpected
 
 

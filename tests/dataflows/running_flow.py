@@ -12,9 +12,12 @@ from pathlib import Path
 import clickhouse_connect
 import psycopg
 
-from sinks.clickhouse.connect import connection_arguments
+from sinks.clickhouse.connect import connect, connection_arguments
+from sinks.clickhouse.deletion import delete_rows
 from sinks.migrate import migrate_stores
+from tests.fixtures_clickhouse import ClickHouseServer
 
+PARTITIONS = 2
 PATIENCE_SECONDS = 90.0
 
 
@@ -97,10 +100,19 @@ class Stack:
         assert row is not None
         return int(row[0])
 
+    def columnar_events(self) -> int:
+        """Rows of table events in ClickHouse, each event counted once."""
+        return int(str(self.clickhouse("SELECT count() FROM events FINAL")[0][0]))
+
     def clickhouse(self, query: str) -> list[tuple[object, ...]]:
         """Rows that ClickHouse answers."""
         with clickhouse_connect.get_client(**connection_arguments(self.clickhouse_url)) as client:
             return [tuple(row) for row in client.query(query).result_rows]
+
+    def delete(self, table: str, where: str) -> None:
+        """Take rows out of a table of ClickHouse, as damage would."""
+        with connect(self.clickhouse_url) as client:
+            delete_rows(client, table, where, {})
 
     def rollup_total(self, table: str = "rollup_hour") -> int:
         """Events that a rollup counts over all cells."""
@@ -110,15 +122,29 @@ class Stack:
 
 @contextmanager
 def running_stack(
-    postgres_dsn: str, clickhouse_url: str, data: Path, event_log_url: str | None = None, partitions: int = 2
+    postgres_dsn: str,
+    clickhouse: ClickHouseServer,
+    data: Path,
+    event_log_url: str | None = None,
+    partitions: int = PARTITIONS,
 ) -> Iterator[Stack]:
-    """Migrate the stores and hand out the stack; dataflows are started by the test."""
+    """Migrate both stores and hand out the stack; dataflows are started by the test.
+
+    Args:
+        postgres_dsn: of an empty database.
+        clickhouse: gets a database for the stack.
+        data: its folder.
+        event_log_url: where the log is; embedded, in the folder, by default.
+        partitions: of the log.
+    """
     data.mkdir(parents=True, exist_ok=True)
-    migrate_stores(postgres_dsn, clickhouse_url)
-    stack = Stack(
-        postgres_dsn, clickhouse_url, event_log_url or f"sqlite:///{data / 'log'}", data, partitions
-    )
-    try:
-        yield stack
-    finally:
-        stack.stop()
+    with clickhouse.database() as database:
+        clickhouse_url = f"{clickhouse.url}/{database}"
+        migrate_stores(postgres_dsn, clickhouse_url, clickhouse.cluster)
+        stack = Stack(
+            postgres_dsn, clickhouse_url, event_log_url or f"sqlite:///{data / 'log'}", data, partitions
+        )
+        try:
+            yield stack
+        finally:
+            stack.stop()

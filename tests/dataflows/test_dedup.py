@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataflows.dedup import PLACE_BYTES, dedup_key, find_first, place_of
+from dataflows.dedup import PLACE_BYTES, dedup_key, find_first, place_of, places_of
 from dataflows.dedup_index import RocksDedupIndex
 from tests.dataflows.dedup_writer import event_key
 
@@ -153,3 +153,8 @@ def test_ids_outlive_a_kill(tmp_path: Path) -> None:
         assert all(find_first(index, keys, places(offset, 100)))
         assert not any(find_first(index, keys, places(10**6, 100)))
     index.close()
+
+
+def test_places_of_a_message_are_those_of_its_events() -> None:
+    """Made together they are the same."""
+    assert places_of(2**40, range(3, 9)) == [place_of(2**40, index) for index in range(3, 9)]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from dataflows.event_time import correct_time
+from dataflows.event_time import correct_time, correct_times
 from schemas.event import EARLIEST
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -60,3 +60,24 @@ def test_nobody_sends_tomorrows_events() -> None:
 def test_before_1970_becomes_1970() -> None:
     """What no store can hold becomes the first instant that they hold."""
     assert correct_time(datetime(1999, 1, 1, tzinfo=UTC), datetime(2060, 1, 1, tzinfo=UTC), NOW) == EARLIEST
+
+
+@given(st.lists(st.none() | _client_times), st.none() | _client_times, _arrivals)
+def test_a_batch_is_corrected_as_each_event(
+    timestamps: list[datetime | None], sent_at: datetime | None, received_at: datetime
+) -> None:
+    """Whatever the neighbours' times are, each event gets the time that it gets alone."""
+    alone = [correct_time(timestamp, sent_at, received_at) for timestamp in timestamps]
+    together = correct_times(timestamps, sent_at, received_at)
+    assert together == alone
+    assert all(corrected.tzinfo is UTC for corrected in together)
+
+
+@given(st.lists(_ages), _arrivals)
+def test_a_sound_clock_is_corrected_as_each_event(ages: list[timedelta], received_at: datetime) -> None:
+    """The usual batch, of which no time is missing or absurd."""
+    sent_at = NOW
+    timestamps = [sent_at - age for age in ages]
+    assert correct_times(timestamps, sent_at, received_at) == [
+        correct_time(timestamp, sent_at, received_at) for timestamp in timestamps
+    ]

@@ -1,12 +1,10 @@
 """The built-in dataflow, from the event log into both stores, killed at any moment."""
 
-import json
 import random
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from uuid import UUID
 
 import psycopg
 import pytest
@@ -16,111 +14,22 @@ from event_log.opening import open_event_log
 from schemas.envelope import (
     LogEvent,
     RejectedEvent,
-    SubBatch,
     encode_sub_batch,
     join_sub_batches,
-    partition_of,
 )
 from schemas.reasons import RejectReason
-from tests.dataflows.running_flow import Stack, running_stack, wait_until
+from tests.dataflows.running_flow import PARTITIONS, Stack, running_stack, wait_until
+from tests.dataflows.stored_once import assert_stored_once
+from tests.dataflows.traffic import START, append, make_events, sub_batch
 from tests.fixtures_clickhouse import ClickHouseServer
 from tests.fixtures_rabbitmq import RabbitMQ
-
-START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-PARTITIONS = 2
 
 
 @pytest.fixture
 def stack(postgres_database: str, clickhouse_server: ClickHouseServer, tmp_path: Path) -> Iterator[Stack]:
     """Stores with a schema, an embedded event log, no dataflow yet."""
-    with (
-        clickhouse_server.database() as database,
-        running_stack(
-            postgres_database, f"{clickhouse_server.url}/{database}", tmp_path / "data", partitions=PARTITIONS
-        ) as stack,
-    ):
+    with running_stack(postgres_database, clickhouse_server, tmp_path / "data") as stack:
         yield stack
-
-
-def make_events(count: int, seed: int) -> list[LogEvent]:
-    """Events of 40 users over five hours, with ids that the seed fixes."""
-    chance = random.Random(seed)
-    return [
-        LogEvent(
-            event_id=str(UUID(int=chance.getrandbits(128), version=4)),
-            event=chance.choice(["home", "product_view", "checkout"]),
-            distinct_id=f"user_{chance.randrange(40)}",
-            timestamp=START + timedelta(seconds=chance.randrange(5 * 3600)),
-            session_id=f"session_{chance.randrange(90)}",
-            properties=Raw(json.dumps({"platform": chance.choice(["ios", "web"]), "n": 1}).encode()),
-        )
-        for _ in range(count)
-    ]
-
-
-async def append(stack: Stack, events: list[LogEvent], received_at: datetime, per_message: int = 50) -> None:
-    """Append events to their partitions as the gateway does."""
-    log = await open_event_log(stack.event_log_url, partitions=stack.partitions)
-    try:
-        by_partition: dict[int, list[LogEvent]] = {}
-        for event in events:
-            by_partition.setdefault(partition_of(1, event.distinct_id, stack.partitions), []).append(event)
-        for partition, share in by_partition.items():
-            for begin in range(0, len(share), per_message):
-                batch = sub_batch(share[begin : begin + per_message], received_at)
-                await log.append(partition, join_sub_batches([encode_sub_batch(batch)]))
-    finally:
-        await log.close()
-
-
-def sub_batch(
-    events: list[LogEvent], received_at: datetime, rejected: list[RejectedEvent] | None = None
-) -> SubBatch:
-    """A sub-batch of project 1."""
-    return SubBatch(1, received_at, None, "ws.v1", "127.0.0.1", None, None, events, rejected or [])
-
-
-def hourly_counts(stack: Stack, dimension: str) -> Counter[tuple[str, str, str]]:
-    """(hour, event, value) -> total, as the rollup by hour has it."""
-    rows = stack.clickhouse(
-        "SELECT toString(bucket), event, value, sum(total) FROM rollup_hour FINAL "
-        f"WHERE project_id = 1 AND dimension = '{dimension}' GROUP BY bucket, event, value"
-    )
-    return Counter({(str(hour), str(event), str(value)): int(str(n)) for hour, event, value, n in rows})
-
-
-def expected_counts(events: list[LogEvent], prop: str | None) -> Counter[tuple[str, str, str]]:
-    """The same, counted from the events."""
-    counted: Counter[tuple[str, str, str]] = Counter()
-    for event in events:
-        assert event.timestamp is not None
-        hour = event.timestamp.strftime("%Y-%m-%d %H:00:00")
-        value = "" if prop is None else str(json.loads(bytes(event.properties))[prop])
-        counted[hour, event.event, value] += 1
-    return counted
-
-
-async def assert_stored_once(stack: Stack, events: list[LogEvent]) -> None:
-    """Both stores hold each event once, and the rollups count each once."""
-    wait_until(lambda: stack.raw_events() >= len(events), "all events in PostgreSQL", stack.log_file)
-    wait_until(
-        lambda: (
-            stack.rollup_total("rollup_hour") >= len(events)
-            and stack.rollup_total("rollup_minute") >= len(events)
-        ),
-        "all events in the rollups",
-        stack.log_file,
-    )
-    with psycopg.connect(stack.postgres_dsn) as connection:
-        stored = [str(row[0]) for row in connection.execute("SELECT event_id FROM events").fetchall()]
-    assert sorted(stored) == sorted(event.event_id for event in events)
-    columnar = stack.clickhouse("SELECT toString(event_id) FROM events FINAL")
-    assert sorted(str(row[0]) for row in columnar) == sorted(stored)
-    assert hourly_counts(stack, "") == expected_counts(events, None)
-    assert hourly_counts(stack, "platform") == expected_counts(events, "platform")
-    assert stack.rollup_total("rollup_minute") == len(events)
-    users = stack.clickhouse("SELECT uniqCombined64Merge(users) FROM distinct_users_hour WHERE event = ''")
-    assert users[0][0] == len({event.distinct_id for event in events})
 
 
 async def test_events_reach_both_stores_and_are_counted(stack: Stack) -> None:
@@ -224,25 +133,15 @@ async def test_a_second_dataflow_of_a_partition_stops(stack: Stack) -> None:
     assert first.poll() is None
 
 
+@pytest.mark.shards_too
 async def test_the_same_over_rabbitmq(
-    rabbitmq: RabbitMQ,
-    log_prefix: str,
+    empty_rabbitmq: RabbitMQ,
     postgres_database: str,
     clickhouse_server: ClickHouseServer,
     tmp_path: Path,
 ) -> None:
     """With a broker's streams as the event log, a kill in the middle changes no number."""
-    del log_prefix
-    with (
-        clickhouse_server.database() as database,
-        running_stack(
-            postgres_database,
-            f"{clickhouse_server.url}/{database}",
-            tmp_path / "data",
-            rabbitmq.url,
-            partitions=PARTITIONS,
-        ) as stack,
-    ):
+    with running_stack(postgres_database, clickhouse_server, tmp_path / "data", empty_rabbitmq.url) as stack:
         events = make_events(2_000, seed=8)
         process = stack.start()
         await append(stack, events[:1_000], START + timedelta(hours=6))

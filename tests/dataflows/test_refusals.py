@@ -24,6 +24,7 @@ def test_only_the_last_events_count() -> None:
 
 
 def test_a_ratio_of_one_never_stops() -> None:
-    """Whoever wants everything refused gets that."""
-    watch = RefusalWatch(0, 1.0)
-    watch.add(WINDOW, WINDOW)
+    """Whoever wants everything refused gets that; any lower ratio ends it."""
+    RefusalWatch(0, 1.0).add(WINDOW, WINDOW)
+    with pytest.raises(TooManyRejected):
+        RefusalWatch(0, 0.99).add(WINDOW, WINDOW)

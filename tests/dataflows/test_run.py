@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from dataflows import run
-from dataflows.run import DataflowOptions, run_dataflows
+from dataflows.options import DataflowOptions
+from dataflows.run import run_dataflows
 from event_log.port import EventLog
 from event_log.sqlite import SQLiteEventLog
 from schemas.limits import Limits

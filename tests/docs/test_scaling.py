@@ -13,7 +13,8 @@ from smolhog.capacity import read_capacity
 from smolhog.plan import Wanted, plan
 from smolhog.sizes_text import bytes_text
 from tests.dataflows.running_flow import running_stack, wait_until
-from tests.dataflows.test_flow import append, assert_stored_once, make_events
+from tests.dataflows.stored_once import assert_stored_once
+from tests.dataflows.traffic import append, make_events
 from tests.fixtures_clickhouse import ClickHouseServer
 
 PAGE = Path(__file__).parents[2] / "docs" / "scaling.md"
@@ -82,10 +83,7 @@ async def test_a_day_is_handed_over_while_events_stream_in(
         msgspec.structs.replace(event, timestamp=yesterday + timedelta(seconds=index))
         for index, event in enumerate(make_events(500, seed=51))
     ]
-    with (
-        clickhouse_server.database() as database,
-        running_stack(postgres_database, f"{clickhouse_server.url}/{database}", tmp_path / "data") as stack,
-    ):
+    with running_stack(postgres_database, clickhouse_server, tmp_path / "data") as stack:
         process = stack.start()
         await append(stack, events[:400], datetime.now(UTC))
         await assert_stored_once(stack, events[:400])

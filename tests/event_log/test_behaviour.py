@@ -52,7 +52,12 @@ async def open_log(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
         log: EventLog
         if request.param == "rabbitmq":
             log = await RabbitMQEventLog.open(
-                url, partitions=partitions, retention=retention, prefix=prefix, segment_bytes=100_000
+                url,
+                partitions=partitions,
+                retention=retention,
+                prefix=prefix,
+                segment_bytes=100_000,
+                settle=0,  # nobody kills this broker
             )
         else:
             log = await SQLiteEventLog.open(tmp_path / "log", partitions=partitions, retention=retention)

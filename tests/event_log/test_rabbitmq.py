@@ -7,6 +7,7 @@ from contextlib import aclosing
 
 import aio_pika
 import pytest
+from structlog.testing import capture_logs
 
 from event_log import Message, Retention
 from event_log.errors import EventLogRefused, EventLogUnavailable
@@ -17,10 +18,12 @@ from tests.tcp_proxy import TcpProxy
 DEADLINE = 120.0
 
 
-async def open_log(url: str, prefix: str, *, publish_timeout: float = 5.0) -> RabbitMQEventLog:
+async def open_log(
+    url: str, prefix: str, *, partitions: int = 1, publish_timeout: float = 5.0
+) -> RabbitMQEventLog:
     """A log that reconnects fast."""
     return await RabbitMQEventLog.open(
-        url, partitions=1, prefix=prefix, publish_timeout=publish_timeout, reconnect_delay=0.05
+        url, partitions=partitions, prefix=prefix, publish_timeout=publish_timeout, reconnect_delay=0.05
     )
 
 
@@ -136,6 +139,26 @@ async def test_a_broker_restart_loses_nothing_and_repeats_nothing(
     await log.close()
 
 
+async def test_what_is_appended_first_outlives_a_broker_killed_at_that_moment(
+    own_rabbitmq: RabbitMQ, log_prefix: str
+) -> None:
+    """RabbitMQ 3 notes a new queue two seconds late; whoever opened the log, none appends before."""
+    async with asyncio.timeout(DEADLINE):
+        creator, other = await asyncio.gather(
+            *(RabbitMQEventLog.open(own_rabbitmq.url, partitions=2, prefix=log_prefix) for _ in range(2))
+        )
+        assert creator.log_id == other.log_id
+        await other.append(1, b"first")
+        await asyncio.to_thread(own_rabbitmq.kill)
+        await asyncio.to_thread(own_rabbitmq.start)
+        async with aclosing(other.read(1, 0)) as reading:
+            assert (await anext(reading)).body == b"first"
+        again = await open_log(own_rabbitmq.url, log_prefix, partitions=2)
+        assert again.log_id == creator.log_id
+    for log in (creator, other, again):
+        await log.close()
+
+
 async def test_connections_cut_at_random_moments_lose_nothing(
     proxy: TcpProxy, proxied: RabbitMQEventLog
 ) -> None:
@@ -247,10 +270,12 @@ async def test_a_changed_retention_setting_does_not_keep_the_log_from_opening(
 ) -> None:
     """Stream arguments are fixed at creation; the log opens all the same and warns."""
     first = await RabbitMQEventLog.open(rabbitmq.url, partitions=1, prefix=log_prefix)
-    again = await RabbitMQEventLog.open(
-        rabbitmq.url, partitions=1, prefix=log_prefix, retention=Retention(max_bytes=1_000_000)
-    )
+    with capture_logs() as lines:
+        again = await RabbitMQEventLog.open(
+            rabbitmq.url, partitions=1, prefix=log_prefix, retention=Retention(max_bytes=1_000_000)
+        )
     await again.append(0, b"x")
+    assert [line["event"] for line in lines] == ["event_log.retention_differs"]
     await asyncio.gather(first.close(), again.close())
 
 

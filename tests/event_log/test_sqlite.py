@@ -12,6 +12,7 @@ import pytest
 
 from event_log import Message, Retention
 from event_log.errors import (
+    EventLogClosed,
     EventLogCorrupt,
     EventLogFull,
     EventLogRefused,
@@ -20,6 +21,7 @@ from event_log.errors import (
 )
 from event_log.opening import open_event_log
 from event_log.sqlite import SQLiteEventLog
+from event_log.sqlite_partition import PartitionFile
 
 ROOT = Path(__file__).parents[2]
 
@@ -183,3 +185,62 @@ async def test_opening_an_unknown_scheme_or_an_unwritable_folder_says_so(tmp_pat
     (tmp_path / "file").write_text("")
     with pytest.raises(EventLogUnavailable):
         await SQLiteEventLog.open(tmp_path / "file" / "log", partitions=1)
+
+
+CLOSE_WHILE_FETCHING = """
+import sys, threading
+from pathlib import Path
+from event_log.errors import EventLogClosed
+from event_log.sqlite_partition import PartitionFile
+
+def fetch_until_closed(file, outcomes):
+    try:
+        while True:
+            file.fetch(1, max_messages=10, max_bytes=1000)
+    except EventLogClosed:
+        outcomes.append("closed")
+
+sys.setswitchinterval(1e-5)
+outcomes = []
+for _ in range(400):
+    file = PartitionFile(Path(sys.argv[1]) / "partition-0.sqlite3", timeout=5)
+    if not file.bounds().end:
+        file.append([b"one"], now=0.0)
+    fetching = threading.Thread(target=fetch_until_closed, args=(file, outcomes))
+    fetching.start()
+    file.close()
+    fetching.join()
+print(outcomes.count("closed"))
+"""
+
+
+def test_closing_during_the_last_fetch_ends_it(tmp_path: Path) -> None:
+    """A reader at the end of the log that another thread closes gets `EventLogClosed`, every time.
+
+    In a process of its own: SQLite crashes the whole process when a connection is closed under a call.
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", CLOSE_WHILE_FETCHING, tmp_path],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "400\n", "")
+
+
+def test_a_closed_partition_refuses_every_call(tmp_path: Path) -> None:
+    """Nothing of a closed file answers, and closing it again does nothing."""
+    file = PartitionFile(tmp_path / "partition-0.sqlite3", timeout=5)
+    file.append([b"one"], now=0.0)
+    file.close()
+    file.close()
+    for call in (
+        file.bounds,
+        file.used_bytes,
+        lambda: file.fetch(0, max_messages=1, max_bytes=1),
+        lambda: file.append([b"two"], now=0.0),
+        lambda: file.trim(1),
+    ):
+        with pytest.raises(EventLogClosed):
+            call()

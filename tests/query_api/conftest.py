@@ -48,7 +48,7 @@ def stores(clickhouse_server: ClickHouseServer, postgres_server: PostgresServer)
     """Fresh stores for a module, migrated, with projects 1 and 2."""
     with clickhouse_server.database() as database, postgres_server.database() as postgres:
         url = f"{clickhouse_server.url}/{database}"
-        migrate_stores(postgres, url)
+        migrate_stores(postgres, url, clickhouse_server.cluster)
         with psycopg.connect(postgres) as connection:
             connection.execute("INSERT INTO projects (name) VALUES ('ours'), ('theirs')")
         yield Stores(url, postgres)

@@ -81,6 +81,8 @@ def value_of(name: str, of: str, event: Stored, known: Known) -> Any:
     if of.startswith("group:"):
         named = event.properties.get("$groups", {})
         kind = of.removeprefix("group:")
+        if name == "$group_key":
+            return named.get(kind)
         return known.groups.get((kind, named[kind]), {}).get(name) if kind in named else None
     fields = {
         "$event": event.event,

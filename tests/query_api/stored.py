@@ -14,21 +14,10 @@ import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 
 from schemas.stored import EVENT_COLUMNS
+from sinks.clickhouse.rollup_rows import ROLLUP_COLUMNS
 
 LOG_ID = 7
 PARTITIONS = 2
-_ROLLUP_COLUMNS = (
-    "project_id",
-    "dimension",
-    "event",
-    "bucket",
-    "value",
-    "log_id",
-    "log_partition",
-    "segment",
-    "version",
-    "total",
-)
 
 
 @dataclass(frozen=True)
@@ -77,18 +66,19 @@ def write(
         rows = [_event_row(event, offset, disorder) for offset, event in enumerate(events)]
         half = len(rows) // 2
         for part in (rows[:half], rows[half:], disorder.sample(rows, half)):
-            _insert(client, "events", part, EVENT_COLUMNS)
+            insert(client, "events", part, EVENT_COLUMNS)
         if rollups:
             for table, seconds in (("rollup_minute", 60), ("rollup_hour", 3600)):
                 cells = _rollup_rows(events, seconds, disorder, guard)
                 repeated = disorder.sample(cells, len(cells) // 3)
-                _insert(client, table, cells, _ROLLUP_COLUMNS)
-                _insert(client, table, repeated, _ROLLUP_COLUMNS)
+                insert(client, table, cells, ROLLUP_COLUMNS)
+                insert(client, table, repeated, ROLLUP_COLUMNS)
     finally:
         client.close()
 
 
-def _insert(client: Client, table: str, rows: Sequence[Sequence[Any]], columns: Sequence[str]) -> None:
+def insert(client: Client, table: str, rows: Sequence[Sequence[Any]], columns: Sequence[str]) -> None:
+    """Insert rows, if there are any."""
     if rows:
         client.insert(table, rows, column_names=columns)
 

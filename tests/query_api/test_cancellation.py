@@ -5,6 +5,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import httpx
 import pytest
 import uvicorn
 
@@ -70,6 +71,9 @@ async def test_a_client_that_goes_away_ends_its_query(
         await running(stores, 1)
         writer.close()
         await running(stores, 0)
+        async with httpx.AsyncClient(headers={"authorization": f"Bearer {READ_ONE}"}) as client:
+            answer = await client.get(f"http://127.0.0.1:{port}/analytics/events")
+        assert answer.status_code == 200, answer.text
 
 
 async def test_a_question_that_waited_for_its_turn_never_runs(stores: Stores) -> None:

@@ -11,9 +11,10 @@ import httpx
 import pytest
 
 from query_api.downloads import MAX_DOWNLOADS
-from query_api.people.keeper import PeopleKeeper
 from tests.query_api.conftest import READ_TWO, Opening, Stores
-from tests.query_api.people.told import Told, identify, store
+from tests.query_api.people.told import Told, identify, learn_people, store
+
+pytestmark = pytest.mark.shards_too
 
 ODD = 'a "quoted", line\nbreak\tand\\slash — ü'
 FORMULAS = ["=1+1", "+4912345", "-5", "@SUM(A1)", "\t=1", "\r=1"]
@@ -31,9 +32,7 @@ RANGE = {"from": "2026-10-01", "to": "2026-10-01"}
 def told(stores: Stores) -> Stores:
     """The events, some of them stored twice."""
     store(stores.clickhouse_url, EVENTS + THEIRS, EVENTS[:20])
-    keeper = PeopleKeeper(stores.clickhouse_url)
-    keeper.catch_up()
-    keeper.close()
+    learn_people(stores.clickhouse_url)
     return stores
 
 

@@ -7,9 +7,16 @@ from typing import Any
 import httpx
 import pytest
 
+from query_api.columns import Columns
 from query_api.models import EventsAnswer
+from query_api.newest_reach import NewestReach, Reach
+from query_api.sql import NEWEST_OF_FEW
+from sinks.clickhouse.connect import connect
+from tests.fixtures_clickhouse import kept
 from tests.query_api.conftest import READ_TWO, Opening, Stores
 from tests.query_api.stored import Stored, write
+
+pytestmark = pytest.mark.shards_too
 
 START = datetime(2026, 2, 27, tzinfo=UTC)
 _chance = random.Random(3)
@@ -120,6 +127,69 @@ async def test_events_are_found_that_no_rollup_knows_of(stores: Stores, open_api
         -900,
     ]
     assert len(events) == 6
+
+
+async def test_who_asks_again_gets_what_is_the_newest_then(
+    stores: Stores, open_api: Opening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last answer tells how far back to look, whatever has come or gone since; and saves a statement."""
+    asked: list[str] = []
+    rows = Columns.rows
+
+    async def counted(self: Columns, statement: str, parameters: dict[str, Any], row: type[Any]) -> list[Any]:
+        asked.append(statement)
+        return await rows(self, statement, parameters, row)
+
+    def happen(*minutes: int) -> None:
+        written = [Stored(42, "e", "u", START + timedelta(minutes=each), {"n": each}) for each in minutes]
+        write(stores.clickhouse_url, written)
+
+    monkeypatch.setattr(Columns, "rows", counted)
+    async with open_api(stores, project_id=42) as api:
+
+        async def newest() -> list[int]:
+            asked.clear()
+            answer = (await api.get("/analytics/events", params={"limit": 5})).json()
+            return [event["properties"]["n"] for event in answer["events"]]
+
+        happen(*range(0, 60, 2))
+        assert await newest() == [58, 56, 54, 52, 50]
+        assert len(asked) > 1
+        happen(53, 61, 62)
+        assert await newest() == [62, 61, 58, 56, 54]
+        assert len(asked) == 1
+        with connect(stores.clickhouse_url) as client:
+            client.command(
+                f"DELETE FROM {kept(client, 'events')} WHERE project_id = 42 AND timestamp >= {{since:DateTime64(6)}}",
+                parameters={"since": START + timedelta(minutes=56)},
+            )
+        assert await newest() == [54, 53, 52, 50, 48]
+        happen(63)
+        assert await newest() == [63, 54, 53, 52, 50]
+        assert asked == [NEWEST_OF_FEW]
+
+
+def test_an_old_answer_tells_nothing() -> None:
+    """By then more may have arrived than is quickly looked through."""
+    reach = NewestReach()
+    reach.learn(1, 5, START, 99, 77)
+    assert reach.known(1, 5, START + timedelta(seconds=59)) == Reach(77, is_slow=False)
+    assert reach.known(1, 5, START + timedelta(seconds=60)) is None
+    assert reach.known(1, 6, START) is None
+    assert reach.known(2, 5, START) is None
+
+
+def test_two_answers_tell_whether_much_comes_between_them() -> None:
+    """What both hold shows that there is little; rows after it are then read whole, without a look first."""
+    reach = NewestReach()
+    for second, (newest, last, is_slow) in enumerate(
+        [(9, 5, False), (12, 8, True), (99, 80, False), (99, 80, True)]
+    ):
+        now = START + timedelta(seconds=second)
+        reach.learn(1, 5, now, newest, last)
+        assert reach.known(1, 5, now) == Reach(last, is_slow)
+    reach.learn(1, 5, START + timedelta(minutes=5), 99, 80)
+    assert reach.known(1, 5, START + timedelta(minutes=5)) == Reach(80, is_slow=False)
 
 
 async def test_an_empty_project_has_no_events(stores: Stores, open_api: Opening) -> None:

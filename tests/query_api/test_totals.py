@@ -10,6 +10,8 @@ from query_api.models import StatsAnswer
 from tests.query_api.conftest import READ_TWO, Opening, Stores
 from tests.query_api.stored import Stored, counted, write
 
+pytestmark = pytest.mark.shards_too
+
 START = datetime(2025, 12, 30, tzinfo=UTC)
 EVENTS = [
     Stored(

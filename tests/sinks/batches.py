@@ -13,6 +13,7 @@ from schemas.rollup import RollupRows
 from schemas.rows import format_rows, format_times, row_end
 from schemas.stored import MessageRows, StoredBatch, StoredRejection
 from sinks.errors import SinkUnavailable
+from tests.tcp_proxy import TcpProxy
 
 LOG_ID = 2**62 - 3
 NOW = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=1)
@@ -64,6 +65,17 @@ def rejection(place: int, message: str = "no event", event_id: str | None = None
     return StoredRejection(
         place, 1, NOW, event_id, RejectReason.INVALID_FIELD, message, b"\0\xffpayload", "ws.v1", "gateway"
     )
+
+
+def write_cut_off(proxy: TcpProxy, write: Callable[[], object], cut: int) -> None:
+    """Write while the wire breaks after so many bytes; then write the same again."""
+    proxy.cut_after_bytes(cut)
+    try:
+        write()
+    except SinkUnavailable:
+        proxy.wait_until_cut()
+    proxy.restore()
+    insist(write)
 
 
 def insist(write: Callable[[], object]) -> int:

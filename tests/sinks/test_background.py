@@ -114,6 +114,24 @@ def test_rollups_are_not_kept_waiting() -> None:
     assert store.written == [[0, 1]]
 
 
+def test_a_prompt_writer_writes_at_an_epoch_s_end_only_what_is_waited_for() -> None:
+    """Each end of an epoch would be a write more; whoever waits for one is not kept waiting by a pause either."""
+    store = ScriptedStore()
+    writer = BackgroundWriter(store, "test", prompt=True, pause_seconds=10 * PATIENCE_SECONDS)
+    try:
+        writer.put(batch(0))
+        first = writer.request_flush()
+        writer.put(batch(1))
+        assert not store.entered.wait(0.2)
+        writer.wait_flushed(first)
+        assert store.written == [[0, 1]]
+        writer.put(batch(2))
+        writer.wait_flushed(writer.request_flush())
+        assert store.written == [[0, 1], [2]]
+    finally:
+        writer.close()
+
+
 def test_full_queue_blocks_whoever_fills_it() -> None:
     """Beyond the bound `put` waits, and goes on as soon as there is room."""
     store = ScriptedStore()

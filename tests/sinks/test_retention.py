@@ -30,7 +30,7 @@ def stores(postgres_database: str, clickhouse_server: ClickHouseServer) -> Itera
     """Two projects with an event on each of the last forty days, and on one long past."""
     with clickhouse_server.database() as database:
         url = f"{clickhouse_server.url}/{database}"
-        migrate_stores(postgres_database, url)
+        migrate_stores(postgres_database, url, clickhouse_server.cluster)
         with (
             psycopg.connect(postgres_database, autocommit=True) as postgres,
             connect(url, timeout_seconds=60) as clickhouse,
@@ -87,6 +87,7 @@ def _days(stores: Stores, project_id: int) -> tuple[int, dict[str, int]]:
     return row[0], columnar
 
 
+@pytest.mark.shards_too
 def test_each_project_keeps_what_it_wants(stores: Stores) -> None:
     """Whole days go, of the one project that said so; the other one has everything."""
     set_retention(stores.postgres, 1, 30)

@@ -15,8 +15,10 @@ from sinks.positions import LogPartition
 from sinks.postgres.raw_events import Group
 from sinks.postgres.writer import PostgresWriter
 from sinks.verify import Stores, later_groups, verify_totals
-from tests.fixtures_clickhouse import ClickHouseServer
+from tests.fixtures_clickhouse import ClickHouseServer, kept
 from tests.sinks.batches import LOG_ID, NOW, message, stored_batch
+
+pytestmark = pytest.mark.shards_too
 
 HOUR = int(NOW.timestamp())
 RANGE = HourRange.around(NOW - timedelta(days=40), NOW + timedelta(hours=1))
@@ -64,7 +66,7 @@ def pipeline(postgres_database: str, clickhouse_server: ClickHouseServer) -> Ite
     """Ten events in message 0, stored and counted everywhere."""
     with clickhouse_server.database() as database:
         url = f"{clickhouse_server.url}/{database}"
-        migrate_stores(postgres_database, url)
+        migrate_stores(postgres_database, url, clickhouse_server.cluster)
         pipeline = Pipeline(postgres_database, url)
         batch = stored_batch(events(0, 10))
         pipeline.postgres.write([batch])
@@ -94,7 +96,8 @@ def test_a_rollup_that_is_ahead_of_postgresql_s_position_is_no_difference(pipeli
 def test_events_that_no_rollup_ever_counted_are_a_difference(pipeline: Pipeline) -> None:
     """Also when whole rollups are gone, and nothing in them says how far they had come."""
     for table in ("rollup_minute", "rollup_hour", "rollup_positions"):
-        pipeline.stores.clickhouse.command(f"TRUNCATE TABLE {table}")
+        client = pipeline.stores.clickhouse
+        client.command(f"TRUNCATE TABLE {kept(client, table)}")
     assert pipeline.differences() == [("rollup_minute", 10, 0), ("rollup_hour", 10, 0)]
     found = verify_totals(pipeline.stores, RANGE, None, patience_seconds=0.3)
     assert [(lag.partition, lag.stored, lag.counted) for lag in found.lags] == [(0, 1, 0)]

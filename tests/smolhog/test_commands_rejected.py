@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +12,10 @@ from msgspec import Raw
 from event_log.opening import open_event_log
 from schemas.envelope import LogEvent, RejectedEvent, encode_sub_batch, join_sub_batches
 from schemas.reasons import RejectReason
-from tests.dataflows.running_flow import Stack, running_stack, wait_until
-from tests.dataflows.test_flow import PARTITIONS, START, make_events, sub_batch
+from tests.dataflows.running_flow import PARTITIONS, Stack, running_stack, wait_until
+from tests.dataflows.traffic import ARRIVAL, START, make_events, sub_batch
 from tests.fixtures_clickhouse import ClickHouseServer
 
-ARRIVAL = START + timedelta(hours=6)
 _GOOD_NOW = (
     b'{"event":"paid","distinct_id":"u1","timestamp":"2026-03-01T12:00:00Z","properties":{"n":"\xc3\xa9"}}'
 )
@@ -28,12 +26,7 @@ _BAD = b'{"event":"paid","distinct_id":"u1","properties":{"n":NaN}}'
 @pytest.fixture
 def stack(postgres_database: str, clickhouse_server: ClickHouseServer, tmp_path: Path) -> Iterator[Stack]:
     """Stores with a schema, an embedded event log, no dataflow yet."""
-    with (
-        clickhouse_server.database() as database,
-        running_stack(
-            postgres_database, f"{clickhouse_server.url}/{database}", tmp_path / "data", partitions=PARTITIONS
-        ) as stack,
-    ):
+    with running_stack(postgres_database, clickhouse_server, tmp_path / "data") as stack:
         yield stack
 
 

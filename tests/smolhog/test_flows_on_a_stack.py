@@ -199,6 +199,8 @@ def a_flow_that_runs_is_not_run_twice(stack: WholeStack) -> None:
     by_hand = stack.smolhog("flow", "run", "seen")
     assert by_hand.returncode == 1
     assert "another process on this machine runs flow seen" in by_hand.stderr
+    flows = json.loads(stack.smolhog("status", "--json").stdout)["flows"]
+    assert [flow["state"] for flow in flows if flow["name"] == "seen"] == ["runs"]
     assert json.loads(stack.smolhog("flow", "backfill", "seen", "--json").stdout)["was_running"]
     refused = stack.smolhog("flow", "reset", "seen", "--yes")
     assert (refused.returncode, "Stop it first." in refused.stderr) == (1, True)

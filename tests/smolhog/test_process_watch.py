@@ -1,12 +1,11 @@
 """What the query API sees of the processes beside it."""
 
 import json
-import threading
 import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from smolhog import process_watch
 from smolhog.process_watch import ProcessWatch, Sight
 from smolhog.status_samples import Address
 from tests.dataflows.running_flow import wait_until
+from tests.http_server import Quiet, running_server
 from tests.smolhog.commands import run_smolhog, stack_settings, started
 
 PAGE = """process_start_time_seconds 5
@@ -32,7 +32,7 @@ smolhog_lag_seconds{partition="0"} 1.5
 def metrics_page(said: list[str]) -> Iterator[int]:
     """Serve the last of some texts at /metrics; returns the port."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet, BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             body = said[-1].encode()
             self.send_response(200)
@@ -40,17 +40,8 @@ def metrics_page(said: list[str]) -> Iterator[int]:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield server.server_port
-        finally:
-            server.shutdown()
-            thread.join()
+    with running_server(Handler) as url:
+        yield int(url.rpartition(":")[2])
 
 
 async def test_what_processes_say_is_put_together(monkeypatch: Any) -> None:

@@ -111,6 +111,20 @@ async def test_what_only_has_to_keep_up_stands_back(tmp_path: Path) -> None:
             assert (gateway.nice(), database.nice(), started.nice()) == (own, own + 3, own + 3)
 
 
+@pytest.mark.parametrize("chosen", [None, "7"])
+async def test_freed_memory_is_not_kept_for_each_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chosen: str | None
+) -> None:
+    """Unless whoever starts the stack says otherwise."""
+    monkeypatch.delenv("MALLOC_ARENA_MAX", raising=False)
+    if chosen is not None:
+        monkeypatch.setenv("MALLOC_ARENA_MAX", chosen)
+    with supervisor(tmp_path, []) as boss:
+        async with boss:
+            await boss.start(spec(tmp_path, "gateway"))
+            assert psutil.Process(boss.children[0].pid).environ()["MALLOC_ARENA_MAX"] == (chosen or "2")
+
+
 async def test_waves_start_in_order_and_stop_in_reverse(tmp_path: Path) -> None:
     """A child is started when what it needs is ready, and stopped before that."""
     notices: list[Notice] = []

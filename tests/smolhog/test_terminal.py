@@ -33,8 +33,10 @@ def test_last_words_stand_under_their_notice_as_they_are() -> None:
 
 def test_a_terminal_that_is_gone_is_no_obstacle() -> None:
     """The children are stopped in order even when nobody can be told."""
-    printer = NoticePrinter(Console(file=_Closed(), width=120), verbose=False)
+    terminal = _Closed()
+    printer = NoticePrinter(Console(file=terminal, width=120), verbose=False)
     printer(Notice(NoticeKind.STOPPED, "gateway", "stopped"))
+    assert terminal.tries == 1
 
 
 def test_a_machine_without_a_browser_is_told(
@@ -54,5 +56,8 @@ def test_a_machine_without_a_browser_is_told(
 
 
 class _Closed(StringIO):
+    tries = 0
+
     def write(self, _text: str) -> int:
+        self.tries += 1
         raise OSError(5, "Input/output error")

@@ -1,32 +1,43 @@
 """Pages in a real browser, served from one origin while the gateway is another."""
 
+import asyncio
 import functools
 import http.server
 import json
-import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from playwright.async_api import Error as PlaywrightError
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Page, Request, async_playwright
 
+from tests.chromium import CHROMIUM, FLAGS
+from tests.http_server import Quiet, running_server
 from tests.vendors.running import HERE, KEY
 
-CHROMIUM = "/usr/bin/chromium"
-_FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+_under_way: WeakKeyDictionary[Page, set[Request]] = WeakKeyDictionary()
+"""Requests of a page that are not at their end."""
+_CALM = 6
+"""Looks in a row at a page without a request after which it is taken for quiet."""
 
 
-class _Pages(http.server.SimpleHTTPRequestHandler):
+def _watch_requests(page: Page) -> None:
+    begun = _under_way[page] = set[Request]()
+
+    # Playwright takes no methods of a set for handlers.
+    def begin(request: Request) -> None:
+        begun.add(request)
+
+    def end(request: Request) -> None:
+        begun.discard(request)
+
+    page.on("request", begin)
+    page.on("requestfinished", end)
+    page.on("requestfailed", end)
+
+
+class _Pages(Quiet, http.server.SimpleHTTPRequestHandler):
     """Serves `pages/`, and the packages as they were installed."""
 
     def translate_path(self, path: str) -> str:
@@ -35,22 +46,26 @@ class _Pages(http.server.SimpleHTTPRequestHandler):
         folder = HERE / "pages"
         return str(folder / name if (folder / name).is_file() else HERE / "node_modules" / name)
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is the library's
-        """Say nothing."""
-
 
 @contextmanager
 def served_pages() -> Iterator[str]:
     """Serve the pages on a free port; yields their address."""
     handler = functools.partial(_Pages, directory=str(HERE))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with running_server(handler) as url:
+        yield url
+
+
+async def until_answered(page: Page) -> None:
+    """Wait until every request that the page has begun is at its end.
+
+    What is stored may still be without its answer, and an SDK asks other things, too: a fault that is meant for
+    the next request would hit those.
+    """
+    calm = 0
+    async with asyncio.timeout(30):
+        while calm < _CALM:
+            await asyncio.sleep(0.05)
+            calm = 0 if _under_way[page] else calm + 1
 
 
 @asynccontextmanager
@@ -64,8 +79,9 @@ async def open_page(name: str, gateway: str, **options: Any) -> AsyncIterator[Pa
     """
     with served_pages() as pages:
         async with async_playwright() as playwright:
-            browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=_FLAGS)
+            browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
             page = await browser.new_page()
+            _watch_requests(page)
             said: list[str] = []
             page.on("console", lambda message: said.append(message.text))
             page.on("pageerror", lambda error: said.append(str(error)))

@@ -6,7 +6,7 @@ import os
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,14 @@ from schemas.envelope import SubBatch
 from tests.ingest_gateway.running import KEY, PARTITIONS, Gateway, read_back, running_gateway, stored_in
 
 HERE = Path(__file__).parent
+WHEN = datetime(2026, 1, 31, 12, 0, 0, 250_000, tzinfo=UTC)
+"""When the stories of the SDKs happen."""
+NEAR = timedelta(seconds=30)
+"""As far as a client's clock may be corrected on one machine."""
 __all__ = [
     "KEY",
+    "NEAR",
+    "WHEN",
     "FaultyLog",
     "StoredEvent",
     "by_name",

@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import Page
 
 from tests.tcp_proxy import TcpProxy
-from tests.vendors.browser import open_page
+from tests.vendors.browser import open_page, until_answered
 from tests.vendors.running import StoredEvent, VendorGateway, one, stored_once, until_stored, vendor_gateway
 
 TRACK = "track('bought', {n: 1, text: 'żółw 🐗'})"
@@ -48,6 +48,7 @@ async def test_posthog_through_a_cut(tmp_path: Path, *, after_the_commit: bool) 
         with TcpProxy(gateway.port) as proxy:
             async with open_page("posthog.html", f"http://127.0.0.1:{proxy.port}") as page:
                 await until_stored(gateway, "$pageview")
+                await until_answered(page)
                 proxy.cut_after_bytes(*(0,) if after_the_commit else (100,), answers_only=after_the_commit)
                 await page.evaluate(f"posthog.{TRACK.replace('track', 'capture')}")
                 await asyncio.to_thread(proxy.wait_until_cut)
@@ -113,6 +114,7 @@ async def test_mixpanel_through_a_cut_while_online(tmp_path: Path) -> None:
         with TcpProxy(gateway.port) as proxy:
             async with open_page("mixpanel.html", f"http://127.0.0.1:{proxy.port}", **QUICK) as page:
                 await until_stored(gateway, "$pageview")
+                await until_answered(page)
                 proxy.cut_after_bytes(0, answers_only=True)
                 await page.evaluate(f"mixpanel.{TRACK}")
                 await asyncio.to_thread(proxy.wait_until_cut)

@@ -65,6 +65,7 @@ def test_each_event_of_each_sdk_is_counted_once(stack: WholeStack) -> None:
     )
     top = {entry["event"]: entry["count"] for entry in stack.analytics("stats")["top_events"]}
     assert top["bought"] == 36
+    stack.assert_verified()
     stored = subprocess.run(
         [sys.executable, "-c", _STORED],
         env=stack.environment,

@@ -95,7 +95,8 @@ _encode = msgspec.json.Encoder().encode
 
 
 def _plain(value: Any) -> Any:
-    """ClickHouse reads times without a zone as UTC, and JSON in a column of text as text."""
+    """ClickHouse reads times without a zone as UTC, as PostgreSQL does here, and JSON in a column of text as text."""
     if isinstance(value, datetime):
-        return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ")
+        in_utc = value if value.tzinfo is None else value.astimezone(UTC)
+        return in_utc.replace(tzinfo=None).isoformat(" ")
     return _encode(value).decode() if isinstance(value, dict) else value

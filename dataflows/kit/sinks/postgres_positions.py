@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import psycopg
+from psycopg import errors
 
 from dataflows.kit.errors import FlowOwned
 from dataflows.kit.sink import Item, SinkContext
@@ -68,11 +69,11 @@ class PostgresPositions:
                     cursor.execute(_MOVE, [*self._identity, partition, offset, known])
                     if cursor.rowcount != 1:
                         raise FlowOwned(f"another process writes {self._context.stream}")
-        except RETRYABLE as error:
-            self.close()
-            raise SinkUnavailable(f"PostgreSQL: {error}".strip()) from error
         except psycopg.Error as error:
             self.close()
+            # psycopg counts it among what passes, and a value that is too long for an index never does.
+            if isinstance(error, RETRYABLE) and not isinstance(error, errors.ProgramLimitExceeded):
+                raise SinkUnavailable(f"PostgreSQL: {error}".strip()) from error
             raise SinkRejectedWrite(
                 f"PostgreSQL refuses the rows of {self._context.stream}: {error}".strip()
             ) from error

@@ -6,10 +6,13 @@ call that was made before a crash may be made again; it has the same ``Idempoten
 """
 
 import random
+import string
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import msgspec
 import psycopg
@@ -31,6 +34,11 @@ VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (idempotency_key) DO NOTHING
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 _LONGEST_PAUSE = 15.0
 _KEPT_BODY = 100_000
+_KEPT_ANSWER = 500
+_READ_ANSWER = 16 * 1024
+_LONGEST_KEY = 500
+_IN_KEYS = "".join({*string.punctuation} - {"%"})
+_DIGITS = 6
 _log = structlog.get_logger()
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
@@ -125,12 +133,31 @@ class Caller:
         if self._webhook.secret is not None:
             headers[HEADER] = sign(self._webhook.secret, body, int(self._clock()))
         try:
-            answer = self._pool.request("POST", self._webhook.url, body=body, headers=headers, redirect=False)
+            answer = self._pool.request(
+                "POST", self._webhook.url, body=body, headers=headers, redirect=False, preload_content=False
+            )
+            kept = answer.read(_KEPT_ANSWER)
+            if answer.read(_READ_ANSWER):
+                # Reading what nobody looks at could take for ever; the next call makes another connection.
+                answer.close()
+            answer.release_conn()
         except HTTPError as error:
             return None, f"{type(error).__name__}: {error}", 0.0
         said = answer.headers.get("Retry-After", "")
-        text = answer.data[:500].decode("utf-8", "replace")
-        return answer.status, f"HTTP {answer.status}: {text}", float(said) if said.isdigit() else 0.0
+        text = kept.decode("utf-8", "replace")
+        wait = float(said) if said.isascii() and said.isdigit() and len(said) <= _DIGITS else 0.0
+        return answer.status, f"HTTP {answer.status}: {text}", wait
+
+
+def header_text(key: str) -> str:
+    """Return what stands for a key in a header: itself, if it is ASCII and short.
+
+    What a window was counted by is part of an alert's key, and whoever sends events chooses it.
+    """
+    text = quote(key, safe=_IN_KEYS)
+    if len(text) <= _LONGEST_KEY:
+        return text
+    return f"{text[: _LONGEST_KEY - 33]}~{blake2b(key.encode(), digest_size=16).hexdigest()}"
 
 
 class _Writer:
@@ -160,7 +187,7 @@ class _Writer:
         alert_id = getattr(row, "alert_id", None)
         if alert_id is None:
             return row_id(self._context, item, index)
-        return f"{self._context.flow}/{alert_id}/{row.state}"
+        return header_text(f"{self._context.flow}/{alert_id}/{row.state}")
 
     def _keep(self, cursor: psycopg.Cursor[Any], failures: list[Failure]) -> None:
         for failure in failures:

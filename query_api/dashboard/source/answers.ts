@@ -142,6 +142,10 @@ export interface CatalogueEvents extends Provenance {
   events: { event: string; count: number; last_seen: string | null }[];
 }
 
+export interface CatalogueGroups extends Provenance {
+  groups: { type: string; of: Owner; count: number }[];
+}
+
 export interface CatalogueProperties extends Provenance {
   properties: { property: string; of: Owner; kind: "text" | "number" | "boolean" | "mixed"; count: number }[];
 }

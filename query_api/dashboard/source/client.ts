@@ -30,6 +30,8 @@ export function said(reason: unknown): string {
 }
 
 export const ROOT = "/analytics";
+// A browser sends at most 64 KiB for pages that are gone; a character may take three bytes.
+const KEEPALIVE_LENGTH = 20_000;
 
 export interface Ask {
   method?: "GET" | "POST" | "PUT" | "DELETE";
@@ -49,13 +51,16 @@ export async function send(path: string, { method, body, signal, open }: Ask = {
   const key = currentKey();
   if (key !== null && !open) headers.Authorization = `Bearer ${key}`;
   if (body !== undefined) headers["Content-Type"] = "application/json";
+  const text = body === undefined ? undefined : JSON.stringify(body);
   let answer: Response;
   try {
     answer = await fetch(`${ROOT}/${path}`, {
-      method: method ?? (body === undefined ? "GET" : "POST"),
+      method: method ?? (text === undefined ? "GET" : "POST"),
       headers,
-      body: body === undefined ? undefined : JSON.stringify(body),
+      body: text,
       signal,
+      // What was changed is kept even if the page is left at once.
+      keepalive: method === "PUT" && text !== undefined && text.length < KEEPALIVE_LENGTH,
     });
   } catch (reason) {
     if (signal?.aborted) throw reason;

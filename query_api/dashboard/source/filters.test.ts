@@ -1,14 +1,15 @@
 import { describe as story, expect, it } from "vitest";
-import { describe, isComplete, narrowed, parseFilter, parseValue, pruned } from "./filters";
+import { describe, isComplete, narrowed, parseFilter, parseValue, propertyName, pruned } from "./filters";
 import type { Condition, Group } from "./questions";
 
 const pro: Condition = { property: "plan", of: "event", operator: "=", value: "pro" };
 const empty: Condition = { property: "", of: "event", operator: "=", value: null };
+const company: Condition = { ...pro, of: "group:company" };
 const any: Group = { match: "any", filters: [pro, { ...pro, value: ["a", "b"] }] };
 
 story("filters in the address", () => {
   it("come back as they went", () => {
-    const filter: Group = { match: "all", filters: [pro, any] };
+    const filter: Group = { match: "all", filters: [pro, any, company, { ...pro, of: "person" }] };
     expect(parseFilter(JSON.stringify(filter))).toEqual(filter);
   });
 
@@ -21,6 +22,9 @@ story("filters in the address", () => {
       '{"match":"all","filters":[]}',
       '{"match":"some","filters":[{}]}',
       '{"match":"all","filters":[{"property":"a","of":"event","operator":"drop"}]}',
+      '{"match":"all","filters":[{"property":"a","of":"group:","operator":"is_set"}]}',
+      '{"match":"all","filters":[{"property":"a","of":"groups","operator":"is_set"}]}',
+      '{"match":"all","filters":[{"property":"a","of":5,"operator":"is_set"}]}',
       JSON.stringify({
         match: "all",
         filters: [{ match: "all", filters: [{ match: "all", filters: [any] }] }],
@@ -69,5 +73,14 @@ story("filters in words", () => {
       describe({ match: "all", filters: [{ ...pro, property: "$browser", value: "Firefox" }, any] }),
     ).toBe("Browser is Firefox and (plan is pro or plan is a or b)");
     expect(describe({ ...pro, operator: "is_not_set", value: null })).toBe("plan is not set");
+  });
+
+  it("say which type of group they are about", () => {
+    expect(describe(company)).toBe("company plan is pro");
+    expect(describe({ ...company, property: "$group_key", value: ["acme", "globex"] })).toBe(
+      "company is acme or globex",
+    );
+    expect(propertyName("$device_type", "group:it's a team")).toBe("it's a team Device type");
+    expect(propertyName("$group_key")).toBe("Group key");
   });
 });

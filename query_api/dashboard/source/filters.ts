@@ -1,6 +1,15 @@
 /** Filters: groups of conditions, read, changed and put into words. */
 import { valueName } from "./formats";
-import { type Condition, type Group, OPERATORS, type Operator, type Scalar } from "./questions";
+import {
+  type Condition,
+  GROUP,
+  type Group,
+  GROUP_KEY,
+  OPERATORS,
+  type Operator,
+  type Owner,
+  type Scalar,
+} from "./questions";
 
 export const MAX_DEPTH = 3;
 
@@ -88,7 +97,7 @@ export function describe(part: Condition | Group): string {
     return words.join(part.match === "all" ? " and " : " or ");
   }
   if (asksCohort(part.operator)) return `${OPERATOR_NAMES[part.operator]} ${valueName(part.value)}`;
-  const name = propertyName(part.property);
+  const name = propertyName(part.property, part.of);
   if (!takesValue(part.operator)) return `${name} ${OPERATOR_NAMES[part.operator]}`;
   const values = Array.isArray(part.value) ? part.value : [part.value];
   const joined = values.map(valueName).join(part.operator === "between" ? " and " : " or ");
@@ -105,8 +114,12 @@ const NAMES: Record<string, string> = {
   $os: "Operating system",
 };
 
-/** $device_type is Device type; what apps send keeps its name. */
-export function propertyName(property: string): string {
+/** $device_type is Device type; what apps send keeps its name, and what groups have is said with their type. */
+export function propertyName(property: string, of: Owner = "event"): string {
+  if (of.startsWith(GROUP)) {
+    const type = of.slice(GROUP.length);
+    return property === GROUP_KEY ? type : `${type} ${propertyName(property)}`;
+  }
   const known = NAMES[property];
   if (known) return known;
   if (!property.startsWith("$")) return property;
@@ -137,6 +150,11 @@ function checkedPart(value: unknown, depth: number): Condition | Group | null {
   if ("filters" in value) return checkedGroup(value, depth + 1);
   const { property, of, operator, value: wanted = null } = value as Partial<Condition>;
   if (typeof property !== "string" || !operator || !OPERATORS.includes(operator)) return null;
-  if (of !== "event" && of !== "person" && of !== "session") return null;
+  if (!isOwner(of)) return null;
   return { property, of, operator, value: wanted };
+}
+
+function isOwner(of: unknown): of is Owner {
+  if (typeof of !== "string") return false;
+  return ["event", "person", "session"].includes(of) || (of.startsWith(GROUP) && of.length > GROUP.length);
 }

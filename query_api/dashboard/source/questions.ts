@@ -1,7 +1,11 @@
 /** What the page asks the query API, in its words. */
 
 export type Scalar = string | number | boolean;
-export type Owner = "event" | "person" | "session";
+/** Begins an owner that is a group; the type of the group follows. */
+export const GROUP = "group:";
+export type Owner = "event" | "person" | "session" | `${typeof GROUP}${string}`;
+/** What an event calls its group, as a property of the group. */
+export const GROUP_KEY = "$group_key";
 
 export const OPERATORS = [
   "=",

@@ -111,7 +111,7 @@ class Client:
             ClientError: the client is closed or was refused; the event was not taken.
         """
         queued = self._packer.tracked(event, distinct_id, properties, timestamp, event_id, session_id)
-        if not self._engine.take_one(queued):
+        if not self._engine.join(queued):
             await self._engine.take([queued])
         return queued.event_id
 

@@ -21,6 +21,7 @@ class Delivery:
     def __init__(self, settings: DeliverySettings) -> None:
         self._settings = settings
         self._limits = Limits()
+        self._full_batch = min(settings.batch_events, self._limits.batch_events)
         self._queue: deque[QueuedEvent] = deque()
         self._in_flight: dict[str, Batch] = {}
         self._batches = 0
@@ -53,25 +54,40 @@ class Delivery:
         """
         if not self._queue:
             self._handed_in_at = now
+        epoch = self._epochs.current
         for event in events:
-            event.epoch = self._epochs.current
-            self._bytes += len(event.body)
+            event.epoch = epoch
+        sizes = [len(event.body) for event in events]
+        self._bytes += sum(sizes)
         self.pending += len(events)
-        self._epochs.unsettled[self._epochs.current] += len(events)
+        self._epochs.unsettled[epoch] += len(events)
         self._queue.extend(events)
+        if max(sizes, default=0) <= self._limits.frame_bytes - FRAME_OVERHEAD:
+            return Settlement()
         return self._drop_oversized(events)
 
-    def hand_in_one(self, event: QueuedEvent, now: float) -> bool:
-        """Take one event, if there is room; if not, it must come in by ``hand_in``, when there is."""
+    def join(self, event: QueuedEvent) -> bool:
+        """Take one event, if it only joins others that wait: what is to be sent when does not change.
+
+        Else it must come in by ``hand_in``: the first event, the last that fills a batch or the room, and
+        those that do not fit.
+        """
+        waiting = len(self._queue)
         size = len(event.body)
-        if self.room <= 0 or size > self._limits.frame_bytes - FRAME_OVERHEAD:
+        grown = self._bytes + size
+        if (
+            waiting == 0
+            or waiting + 1 == self._full_batch
+            or grown >= self._settings.queue_bytes
+            or self.pending + 1 >= self._settings.queue_events
+            or size > self._limits.frame_bytes - FRAME_OVERHEAD
+        ):
             return False
-        if not self._queue:
-            self._handed_in_at = now
-        event.epoch = self._epochs.current
-        self._bytes += size
+        epochs = self._epochs
+        epoch = event.epoch = epochs.current
+        epochs.unsettled[epoch] += 1
+        self._bytes = grown
         self.pending += 1
-        self._epochs.unsettled[self._epochs.current] += 1
         self._queue.append(event)
         return True
 
@@ -98,6 +114,7 @@ class Delivery:
         """Start sending under the limits of a gateway's ``welcome``."""
         self._connected = True
         self._limits = limits
+        self._full_batch = min(self._settings.batch_events, limits.batch_events)
         return self._drop_oversized(self._queue)
 
     def disconnect(self) -> None:
@@ -173,22 +190,16 @@ class Delivery:
 
     def _take_batch(self, now: float) -> Batch:
         """Move the next batch's events out of the queue, which holds at least one."""
-        events: list[QueuedEvent] = []
-        most = min(self._settings.batch_events, self._limits.batch_events, len(self._queue))
+        events = [self._queue.popleft() for _ in range(min(self._full_batch, len(self._queue)))]
+        bodies = [event.body for event in events]
+        size = sum(map(len, bodies))
         space = self._limits.frame_bytes - FRAME_OVERHEAD
-        epoch, submission = self._queue[0].epoch, self._queue[0].submission
-        size, plain = 0, True
-        while len(events) < most:
-            event = self._queue[0]
-            grown = size + len(event.body)
-            if events and grown + len(events) + 1 > space:
-                break
-            size = grown
-            if event.epoch != epoch or event.row or event.submission is not submission:
-                plain = False
-            events.append(self._queue.popleft())
+        if size + len(bodies) > space and len(bodies) > 1:
+            size, fitting = _fitting(bodies, space)
+            self._queue.extendleft(reversed(events[fitting:]))
+            del events[fitting:], bodies[fitting:]
         self._batches += 1
-        return Batch(f"b{self._batches}", events, now, size, epoch if plain else None)
+        return Batch(f"b{self._batches}", events, bodies, now, size, _plain_epoch(events))
 
     def _accept_all(self, batch: Batch, epoch: int) -> Settlement:
         """Settle a batch of which nothing is listed, and whose events were handed in alike."""
@@ -212,8 +223,11 @@ class Delivery:
 
     def _due(self) -> float:
         """When the head of the queue has lingered enough: always, where a batch is full or flushed."""
-        full = len(self._queue) >= min(self._settings.batch_events, self._limits.batch_events)
-        if full or self._queue[0].epoch < self._epochs.current or self.room <= 0:
+        if (
+            len(self._queue) >= self._full_batch
+            or self._queue[0].epoch < self._epochs.current
+            or self.room <= 0
+        ):
             return float("-inf")
         return self._handed_in_at + self._settings.linger
 
@@ -246,3 +260,23 @@ class Delivery:
             settlement.rejected.append(rejected)
         if submission is not None and submission.settle(rejected):
             settlement.finished.append(submission)
+
+
+def _fitting(bodies: Sequence[bytes], space: int) -> tuple[int, int]:
+    """Tell how many bytes, and how many of ``bodies``, fit into ``space`` with a comma each; one always does."""
+    size = len(bodies[0])
+    for count in range(1, len(bodies)):
+        grown = size + len(bodies[count])
+        if grown + count + 1 > space:
+            return size, count
+        size = grown
+    return size, len(bodies)
+
+
+def _plain_epoch(events: Sequence[QueuedEvent]) -> int | None:
+    """Give the epoch of a batch's events, if they were handed in alike: see :class:`Batch`."""
+    epoch, submission = events[0].epoch, events[0].submission
+    for event in events:
+        if event.epoch != epoch or event.row or event.submission is not submission:
+            return None
+    return epoch

@@ -64,7 +64,7 @@ class DiskIntake:
         """Events that are not on disk yet."""
         return sum(len(request.events) - request.start for request in self._requests)
 
-    def take_one(self, event: QueuedEvent) -> bool:  # noqa: ARG002 - the protocol's
+    def join(self, event: QueuedEvent) -> bool:  # noqa: ARG002 - the protocol's
         """Never: the disk must be waited for."""
         return False
 

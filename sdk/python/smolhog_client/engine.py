@@ -104,12 +104,12 @@ class Engine:
         if self._disk is not None:
             self._tasks.append(loop.create_task(self._run(self._disk.run())))
 
-    def take_one(self, event: QueuedEvent) -> bool:
-        """Take one event at once, if there is room and nobody waits; wins time over ``take``."""
-        if self._stopped is not None or not self._intake.take_one(event):
-            return False
-        self._outlet.wake()
-        return True
+    def join(self, event: QueuedEvent) -> bool:
+        """Take one event at once, if it only joins others that wait to be sent; the connection sleeps on.
+
+        Where it is not taken, ``take`` takes it.
+        """
+        return self._stopped is None and self._intake.join(event)
 
     async def take(self, events: Sequence[QueuedEvent]) -> None:
         """Take events as soon as there is room.

@@ -91,11 +91,12 @@ def encode_batch(batch_id: str, sent_at: datetime, events: Iterable[bytes]) -> b
 
     ``sent_at`` is this attempt's time.
     """
-    return b'{"type":"batch","id":"%b","sent_at":%b,"events":[%b]}' % (
-        batch_id.encode(),
-        _encode(sent_at),
-        b",".join(events),
-    )
+    head = b'{"type":"batch","id":"%b","sent_at":%b,"events":[' % (batch_id.encode(), _encode(sent_at))
+    parts = list(events) or [b""]
+    # Joined at once: a frame is large enough for its copies to count.
+    parts[0] = head + parts[0]
+    parts[-1] += b"]}"
+    return b",".join(parts)
 
 
 def decode_server_frame(data: bytes | str) -> ServerFrame:

@@ -88,9 +88,7 @@ class HttpSession:
     async def _deliver(self, poster: HttpPoster, worker: Worker) -> None:
         while True:
             batch = await self._outlet.next_batch()
-            body = encode_batch(
-                batch.batch_id, self._outlet.clocks.now(), [event.body for event in batch.events]
-            )
+            body = encode_batch(batch.batch_id, self._outlet.clocks.now(), batch.bodies)
             self._handle(batch, await worker.call(lambda body=body: poster.post(body)))  # type: ignore[misc]
 
     def _handle(self, batch: Batch, answer: Answer) -> None:

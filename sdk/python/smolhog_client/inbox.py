@@ -3,6 +3,7 @@
 import threading
 from collections import deque
 from collections.abc import Callable
+from typing import Any
 
 from smolhog_client.overflow import Drops, Overflow
 from smolhog_client.queued import QueuedEvent
@@ -25,46 +26,52 @@ class Inbox:
         self._drops = drops
         self._events: deque[QueuedEvent] = deque()
         self._bytes = 0
-        self._has_room = threading.Condition()
+        # Taken for each event, so by itself: the condition's own methods are calls of Python.
+        self._lock = threading.RLock()
+        self._has_room = threading.Condition(self._lock)
         self._is_closed = False
 
     def __len__(self) -> int:
         return len(self._events)
 
     def put(
-        self, make: Callable[[], QueuedEvent], may_wait: Callable[[], bool]
+        self,
+        make: Callable[..., QueuedEvent],
+        arguments: tuple[Any, ...],
+        may_wait: Callable[[], bool],
     ) -> tuple[QueuedEvent, bool] | None:
         """Add an event, as the policy says.
 
         Args:
-            make: builds it; called by one thread at a time.
+            make: builds it of ``arguments``; called by one thread at a time.
+            arguments: of the event.
             may_wait: asked when it is full; the thread that empties it must not wait, and passes the bound.
 
         Returns:
             The event, and whether the inbox was empty, so that the loop must be told; ``None`` when closed.
         """
-        dropped = 0
-        with self._has_room:
-            while not self._is_closed and self._overflow == "block" and self._is_full() and may_wait():
+        with self._lock:
+            is_full = self._is_full()
+            while is_full and self._overflow == "block" and not self._is_closed and may_wait():
                 self._has_room.wait()
+                is_full = self._is_full()
             if self._is_closed:
                 return None
-            event = make()
+            event = make(*arguments)
             was_empty = not self._events
-            if self._overflow != "block" and self._is_full():
-                dropped = 1
-            if dropped and self._overflow == "drop_oldest":
+            is_dropping = is_full and self._overflow != "block"
+            if is_dropping and self._overflow == "drop_oldest":
                 self._bytes -= len(self._events.popleft().body)
-            if not dropped or self._overflow == "drop_oldest":
+            if not is_dropping or self._overflow == "drop_oldest":
                 self._events.append(event)
                 self._bytes += len(event.body)
-        if dropped:
-            self._drops.add(dropped)
+        if is_dropping:
+            self._drops.add(1)
         return event, was_empty
 
     def take_all(self) -> list[QueuedEvent]:
         """Empty it."""
-        with self._has_room:
+        with self._lock:
             events = list(self._events)
             self._events.clear()
             self._bytes = 0
@@ -73,7 +80,7 @@ class Inbox:
 
     def close(self) -> None:
         """Take nothing more; threads that wait go on."""
-        with self._has_room:
+        with self._lock:
             self._is_closed = True
             self._has_room.notify_all()
 

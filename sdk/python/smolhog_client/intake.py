@@ -38,8 +38,8 @@ class Intake(Protocol):
         """Events that callers hold until there is room."""
         ...
 
-    def take_one(self, event: QueuedEvent) -> bool:
-        """Take an event at once; tells whether it was taken."""
+    def join(self, event: QueuedEvent) -> bool:
+        """Take an event at once, if it only joins others that wait to be sent; tells whether it was taken."""
         ...
 
     async def take(self, events: Sequence[QueuedEvent]) -> None:
@@ -75,9 +75,9 @@ class MemoryIntake:
         """None: what does not fit has not been taken."""
         return 0
 
-    def take_one(self, event: QueuedEvent) -> bool:
-        """Take an event at once, unless there is no room or somebody stands in line."""
-        return not self._line.locked() and self._delivery.hand_in_one(event, self._way.seconds())
+    def join(self, event: QueuedEvent) -> bool:
+        """Take an event behind others, unless somebody stands in line."""
+        return not self.in_line and self._delivery.join(event)
 
     async def take(self, events: Sequence[QueuedEvent]) -> None:
         """Take events, or drop some of all, as the policy says."""

@@ -1,4 +1,4 @@
-"""What a program may choose when it makes a client; the same for :class:`Client` and :class:`SyncClient`."""
+"""What a program may choose when it makes a client; the same for ``Client`` and ``SyncClient``."""
 
 import asyncio
 from collections.abc import Callable, Mapping

@@ -79,10 +79,11 @@ class Packer:
         """
         queued: list[QueuedEvent] = []
         unwritable: list[RejectedEvent] = []
+        new_ids = iter(self._new_ids([event.event_id for event in events].count(None)))
         for index, event in enumerate(events):
             event_id = event.event_id
             if event_id is None:
-                event_id = self._event_ids()
+                event_id = next(new_ids)
                 # Never the caller's own.
                 event = Event(  # noqa: PLW2901 - a copy with an id
                     event.event,
@@ -99,3 +100,9 @@ class Packer:
         submission.remaining -= len(unwritable)
         submission.rejected += unwritable
         return queued, unwritable
+
+    def _new_ids(self, count: int) -> list[str]:
+        make = self._event_ids
+        if isinstance(make, EventIds):
+            return make.many(count)
+        return [make() for _ in range(count)]

@@ -68,9 +68,11 @@ class Batch:
 
     batch_id: str
     events: list[QueuedEvent]
+    bodies: list[bytes]
+    """The events' JSON."""
     sent: float
     size: int
-    """Bytes of the events' JSON."""
+    """Bytes of ``bodies``."""
     plain_epoch: int | None
     """The epoch of all events, if they have it and their submission in common, and are not on disk."""
 

@@ -77,8 +77,8 @@ class StreamSession:
     async def _send(self, socket: ClientConnection) -> None:
         while True:
             batch = await self._outlet.next_batch()
-            bodies = [event.body for event in batch.events]
-            await socket.send(encode_batch(batch.batch_id, self._outlet.clocks.now(), bodies), text=True)
+            frame = encode_batch(batch.batch_id, self._outlet.clocks.now(), batch.bodies)
+            await socket.send(frame, text=True)
 
     def _handle(self, data: bytes) -> bool:
         """Act on one frame; tells whether it was the welcome."""

@@ -115,10 +115,10 @@ class SyncClient(NamedCalls):
             ClientError: the client is closed or was refused; the event was not taken.
         """
         background = self._background or self._started()
-        arguments = (distinct_id, properties, timestamp, event_id, session_id)
+        arguments = (event, distinct_id, properties, timestamp, event_id, session_id)
         if self._settings.disk_queue is not None:
-            return self._store(background, event, arguments)
-        put = self._inbox.put(lambda: self._packer.tracked(event, *arguments), background.may_wait)
+            return self._store(background, arguments)
+        put = self._inbox.put(self._packer.tracked, arguments, background.may_wait)
         if put is None:
             raise copy_of(self._closed_by)
         queued, was_empty = put
@@ -243,9 +243,9 @@ class SyncClient(NamedCalls):
         await asyncio.shield(asyncio.ensure_future(self._hand_over(engine)))
         await engine.flush()
 
-    def _store(self, background: Background, event: str, arguments: tuple[Any, ...]) -> str:
+    def _store(self, background: Background, arguments: tuple[Any, ...]) -> str:
         """Take one event, and return when it is on disk."""
         with self._packing:
-            queued = self._packer.tracked(event, *arguments)
+            queued = self._packer.tracked(*arguments)
         background.run(background.engine.take([queued]))
         return queued.event_id

@@ -1,13 +1,13 @@
 """Somebody's server that a webhook calls: unreliable, and strict about what it is told."""
 
 import random
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 from dataflows.kit import is_signed
+from tests.http_server import Quiet, running_server
 
 SECRET = "between us"
 
@@ -40,7 +40,7 @@ def running_receiver(seed: int, failing: float = 0.3) -> Iterator[Receiver]:
     """Run a server that fails part of the calls: before it took them, after, or without an answer."""
     chance = random.Random(seed)
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet, BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             length = int(self.headers["Content-Length"])
             body = self.rfile.read(length)
@@ -58,16 +58,6 @@ def running_receiver(seed: int, failing: float = 0.3) -> Iterator[Receiver]:
             self.send_header("Content-Length", "0")
             self.end_headers()
 
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    receiver = Receiver(f"http://127.0.0.1:{server.server_port}/")
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
+    with running_server(Handler) as url:
+        receiver = Receiver(f"{url}/")
         yield receiver
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

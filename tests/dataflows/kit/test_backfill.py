@@ -8,14 +8,18 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from dataflows.kit.raw_events import RawPart, read_part
 from event_log.blocking import BlockingLog
 from event_log.opening import open_event_log
+from sinks.postgres.migrate import migrate_postgres
+from sinks.postgres.writer import PostgresWriter
 from tests.dataflows.kit import oracles
 from tests.dataflows.kit.crash_cases import BY_NAME
 from tests.dataflows.kit.flow_stack import FlowStack, flow_stack
 from tests.dataflows.kit.ledger import make_ledger
 from tests.dataflows.running_flow import Stack, wait_until
 from tests.fixtures_clickhouse import ClickHouseServer
+from tests.sinks.batches import LOG_ID, message, stored_batch
 
 FLOW = """
 from datetime import timedelta
@@ -96,6 +100,20 @@ def test_raw_events_then_the_log_without_gap_or_overlap(
             "progress",
             stack.log_file,
         )
+
+
+def test_a_flow_that_reads_raw_events_keeps_nobody_from_storing_others(postgres_database: str) -> None:
+    """The partition of a new day is made under a lock for which every transaction on the table has to end."""
+    migrate_postgres(postgres_database)
+    writer = PostgresWriter(postgres_database, LOG_ID, 0)
+    writer.write([stored_batch(message(0, [1]), message(1, [2]))])
+    raw = read_part(postgres_database, RawPart(LOG_ID, 0, 2, 0, 2), "0", 0, None)
+    assert next(raw).offset == 0
+    with psycopg.connect(postgres_database) as connection:
+        connection.execute("LOCK TABLE events IN ACCESS EXCLUSIVE MODE NOWAIT")
+    writer.write([stored_batch(message(2, [3]))])
+    writer.close()
+    assert [batch.offset for batch in raw] == [1]
 
 
 def _runs_again(stack: FlowStack, life: subprocess.Popen[bytes], lives: int) -> bool:

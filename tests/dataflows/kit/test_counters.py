@@ -5,10 +5,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dataflows.kit import count, distinct_of, prop, sum_of, top_of
+from dataflows.kit import count, distinct_of, max_of, mean_of, prop, sum_of, top_of
+from dataflows.kit.alerts import AlertRules
 from dataflows.kit.batch import EventBatch, EventColumns
 from dataflows.kit.rows import Rows, Window, WindowRows
 from dataflows.kit.total_counter import TotalCounter
@@ -16,7 +17,9 @@ from dataflows.kit.window_counter import OTHER, WindowCounter, steps_of
 from dataflows.kit.window_spec import WindowShape, WindowSpec
 
 BEGIN = 1_767_268_800  # 2026-01-01 12:00 UTC
+X = prop("x")
 SHAPE = WindowShape(("name",), {"n": count(), "x": sum_of(prop("x"))})
+COUNTED = WindowShape(("name",), {"n": count()})
 SPEC = WindowSpec(SHAPE, (lambda batch: batch.names,), 60, 60, 30, 1000)
 
 
@@ -106,6 +109,70 @@ def test_totals_do_not_depend_on_how_partitions_come_between_each_other(
     assert run(shuffled=True) == expected
     starts = [rows.rows[0].start for rows in expected]
     assert starts == sorted(set(starts))
+
+
+@given(
+    st.lists(
+        st.lists(st.integers() | st.floats(allow_nan=False) | st.text(max_size=3), max_size=4), max_size=6
+    )
+)
+@example([[2**63, 2**63, 2**64], [-(2**70)], [10**400, "", 1.5]])
+def test_numbers_of_any_size_are_kept_over_a_restart(messages: list[list[Any]]) -> None:
+    """JSON has integers of any size; what cannot be kept as one is a float, or text where it is a key."""
+    shape = WindowShape(
+        ("x",),
+        {"n": count(), "sum": sum_of(X), "mean": mean_of(X), "max": max_of(X), "d": distinct_of(X)},
+    )
+    spec = WindowSpec(shape, (X,), 60, 60, 30, 1000)
+    counters = WindowCounter(spec), WindowCounter(spec)
+    closed: list[list[Any]] = [[], []]
+    for offset, values in enumerate([*messages, []]):
+        arrival = 500.0 if offset == len(messages) else 1.0
+        for number, counter in enumerate(counters):
+            events = [(1, "a", value) for value in values]
+            windows = counter.count(batch("0", offset, arrival, events))
+            closed[number] += [(window.key, window.values) for window in windows]
+        counters = counters[0], WindowCounter(spec, counters[1].snapshot())
+    assert closed[0] == closed[1]
+    assert sum(values["n"] for _, values in closed[0]) == sum(map(len, messages))
+
+
+def test_alerts_forget_keys_that_are_seen_no_more() -> None:
+    """However long the history; what is remembered, and a raised alert, outlives restarts."""
+
+    def rules(state: bytes | None = None) -> AlertRules:
+        return AlertRules(
+            "s",
+            "n",
+            lambda v, before: sum(before) + v > 5,
+            lambda v, _: v > 8,
+            history=20,
+            after=1,
+            state=state,
+        )
+
+    judge = rules()
+    sizes, found = [], []
+    for minute in range(2_000):
+        keys = [(f"k{minute}", 1), ("often", minute % 2), ("raised", 6)][: 3 if minute == 0 else 2]
+        windows = [
+            Window((1, key), minute * 60, minute * 60 + 60, "all", 0, 0, [number], COUNTED)
+            for key, number in keys
+        ]
+        found += [
+            alert.by["name"]
+            for rows in judge.take([Rows("all", minute, 0.0, windows)])
+            for alert in rows.rows
+        ]
+        if minute % 10 == 0:
+            judge = rules(judge.snapshot())
+            judge = rules(judge.snapshot())
+            sizes.append(len(judge.snapshot()))
+    assert max(sizes) < 2_000
+    assert found == ["raised", "often"]
+    back = Window((1, "raised"), 120_000, 120_060, "all", 0, 0, [9], COUNTED)
+    ((cleared,),) = [rows.rows for rows in judge.take([Rows("all", 2_000, 0.0, [back])])]
+    assert (cleared.state, cleared.alert_id) == ("cleared", "s/1/raised/0")
 
 
 def test_keys_beyond_the_most_count_together() -> None:

@@ -27,18 +27,16 @@ def test_killed_at_any_moment_every_event_has_its_effect_once(
 
 
 def test_the_same_over_rabbitmq(
-    rabbitmq: RabbitMQ,
-    log_prefix: str,
+    empty_rabbitmq: RabbitMQ,
     postgres_database: str,
     clickhouse_server: ClickHouseServer,
     tmp_path: Path,
 ) -> None:
     """With a broker's streams for the log that is read and the one that is written."""
-    del log_prefix
     with (
         clickhouse_server.database() as database,
         flow_stack(
-            postgres_database, f"{clickhouse_server.url}/{database}", tmp_path / "data", rabbitmq.url
+            postgres_database, f"{clickhouse_server.url}/{database}", tmp_path / "data", empty_rabbitmq.url
         ) as stack,
     ):
         run = run_case(BY_NAME["map_events"], stack, kills=3, events=3_000, seed=2)

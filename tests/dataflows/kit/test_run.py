@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import clickhouse_connect
 import msgspec
 import psycopg
 import pytest
@@ -16,8 +17,10 @@ from dataflows.kit.starts import find_starts
 from dataflows.kit.ticks import Ticks, tick
 from event_log.blocking import BlockingLog
 from event_log.opening import open_event_log
-from schemas.envelope import LogEvent, SubBatch, encode_sub_batch, join_sub_batches
+from schemas.envelope import LogEvent, SubBatch, encode_controls, encode_sub_batch, join_sub_batches
+from sinks.clickhouse.connect import connection_arguments
 from sinks.errors import MigrationError
+from sinks.migrate import migrate_stores
 from sinks.postgres.migrate import migrate_postgres
 from tests.dataflows.kit.flow_stack import FlowStack, flow_stack
 from tests.dataflows.kit.ledger import make_ledger
@@ -150,11 +153,42 @@ def test_a_flow_that_was_reset_starts_anew(
         assert not stack.postgres("SELECT * FROM flow_positions")
 
 
-def _options(stack: FlowStack) -> FlowOptions:
-    async def nothing(*_: object) -> None:
-        raise AssertionError("no log is opened to reset a flow")
+def test_a_reset_that_is_killed_leaves_no_state_without_positions(
+    postgres_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows would be added again. And nobody takes what an earlier version once reached for the flow's progress."""
+    migrate_postgres(postgres_database)
+    flow = Flow("again", source=LogSource(), version=2)
+    options = FlowOptions(tmp_path, _nothing, 2, postgres_database, "", _nothing)  # type: ignore[arg-type]
+    recovery = tmp_path / "flows" / "again" / "v2" / "7" / "recovery"
+    recovery.mkdir(parents=True)
 
-    return FlowOptions(stack.data, nothing, 2, stack.postgres_dsn, stack.clickhouse_url, nothing)  # type: ignore[arg-type]
+    def killed(folder: Path) -> None:
+        raise KeyboardInterrupt(folder)
+
+    with psycopg.connect(postgres_database, autocommit=True) as connection:
+        for version in (1, 2):
+            connection.execute("INSERT INTO flow_positions VALUES ('again', %s, 'out', 7, '0', 5)", [version])
+            connection.execute(
+                "INSERT INTO flow_progress VALUES ('again', %s, 7, '0', 'live', 5, 9, NULL, 5)", [version]
+            )
+        with monkeypatch.context() as patched:
+            patched.setattr("dataflows.kit.run.rmtree", killed)
+            with pytest.raises(KeyboardInterrupt):
+                reset_flow(flow, options)
+        assert not recovery.exists()
+        reset_flow(flow, options)
+        assert [each.name for each in (tmp_path / "flows" / "again" / "v2").iterdir()] == ["lock"]
+        assert connection.execute("SELECT version FROM flow_positions").fetchall() == [(1,)]
+        assert not connection.execute("SELECT version FROM flow_progress").fetchall()
+
+
+async def _nothing(*_: object) -> None:
+    raise AssertionError("no log is opened to reset a flow")
+
+
+def _options(stack: FlowStack) -> FlowOptions:
+    return FlowOptions(stack.data, _nothing, 2, stack.postgres_dsn, stack.clickhouse_url, _nothing)  # type: ignore[arg-type]
 
 
 def test_where_a_flow_begins_is_found_once(tmp_path: Path) -> None:
@@ -221,6 +255,26 @@ def test_a_flows_migrations_run_once_and_may_not_change(postgres_database: str, 
         migrate_flow(flow, postgres_database, "")
 
 
+def test_tables_of_a_flow_are_made_in_a_new_clickhouse(
+    postgres_database: str, clickhouse_server: ClickHouseServer, tmp_path: Path
+) -> None:
+    """PostgreSQL, restored from a backup, says that they were made; where ClickHouse is away, that is believed."""
+    flow = load_flow(_write_flow(tmp_path, "shop"))
+    table = "CREATE TABLE IF NOT EXISTS shop (n UInt64) ENGINE = MergeTree ORDER BY n;\n"
+    (tmp_path / "shop" / "tables" / "0002_shop.clickhouse.sql").write_text(table)
+    for made in (["0001_start.postgres.sql", "0002_shop.clickhouse.sql"], ["0002_shop.clickhouse.sql"]):
+        with clickhouse_server.database() as database:
+            url = f"{clickhouse_server.url}/{database}"
+            migrate_stores(postgres_database, url)
+            with psycopg.connect(postgres_database) as connection:
+                connection.execute("UPDATE flow_migrations SET applied_at = applied_at - interval '1 hour'")
+            assert migrate_flow(flow, postgres_database, url) == made
+            assert migrate_flow(flow, postgres_database, url) == []
+            with clickhouse_connect.get_client(**connection_arguments(url)) as client:
+                assert client.query("SELECT count() FROM shop").result_rows == [(0,)]
+    assert migrate_flow(flow, postgres_database, "http://127.0.0.1:1/none") == []
+
+
 def test_a_flow_can_be_looked_at_without_any_service() -> None:
     """What it writes to, and how it is wired."""
     flow = Flow("looked_at", source=LogSource())
@@ -254,3 +308,38 @@ def test_a_file_that_declares_no_flow_says_what_is_wrong(text: str, said: str, t
         load_flow(file)
     with pytest.raises(FlowInvalid, match="no file"):
         load_flow(tmp_path / "missing.py")
+
+
+@pytest.mark.parametrize("pattern", ["ececcceecc", "cccce", "ccc", "xexcxe"])
+def test_a_start_by_time_leaves_nothing_out_whatever_else_is_in_the_log(tmp_path: Path, pattern: str) -> None:
+    """Controls of a rebuild, and messages that are damaged, say no time."""
+    begin = datetime(2026, 1, 1, tzinfo=UTC)
+    times = [begin + timedelta(minutes=offset) for offset in range(len(pattern))]
+    with BlockingLog(lambda: open_event_log(f"sqlite:///{tmp_path / 'log'}", partitions=1)) as log:
+        for kind, time in zip(pattern, times, strict=True):
+            log.append(0, {"c": encode_controls([]), "x": b"?", "e": tick(time)}[kind])
+        for number, since in enumerate([*times, times[-1] + timedelta(minutes=1)]):
+            found = find_starts(tmp_path / f"{number}.json", since, log, 1)["0"]
+            needed = [offset for offset, kind in enumerate(pattern) if kind == "e" and times[offset] >= since]
+            assert found <= min(needed, default=len(pattern))
+            assert all(
+                time < since for time, kind in zip(times[:found], pattern, strict=False) if kind == "e"
+            )
+
+
+def test_flows_are_imported_beside_their_own_modules(tmp_path: Path) -> None:
+    """Also where modules beside two flows have one name, and where a row is a dataclass with postponed annotations."""
+    for name in ("first", "second"):
+        file = _write_flow(tmp_path, name)
+        (tmp_path / name / "rates.py").write_text(f"{name} = 1\n")
+        file.write_text(
+            "from __future__ import annotations\n"
+            "from dataclasses import dataclass\n"
+            "import typing\n"
+            f"from rates import {name}\n" + file.read_text() + "\n"
+            "@dataclass\n"
+            "class Row:\n"
+            "    kind: typing.ClassVar[int] = 1\n"
+        )
+    for name in ("first", "second", "first"):
+        assert load_flow(tmp_path / name / f"{name}.py").name == name

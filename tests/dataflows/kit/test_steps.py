@@ -171,7 +171,7 @@ def test_enriching_mapping_and_filtering() -> None:
 
     test = FlowTest(flow_of(wire))
     test.feed(
-        event("a", x=4, currency="USD"), event("b", x=3, currency="EUR"), event("c", x=1, currency="XXX")
+        event("a", x=4, currency="USD"), event("b", x=3, currency="EUR"), event("c", x=1, currency="GBP")
     )
     test.feed(event("d", x=4, currency="USD", project_id=2))
     assert test.rows("out") == [{"name": "A", "euros": 2.0}, {"name": "B", "euros": 3.0}]

@@ -1,22 +1,26 @@
 """Calls of a webhook: made again where that may help, given up where not, kept when given up."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
 
 import psycopg
+import pytest
 
-from dataflows.kit import Rows, Webhook, is_signed
+from dataflows.kit import Alert, Rows, Webhook, is_signed
 from dataflows.kit.signatures import sign
 from dataflows.kit.sink import SinkContext
 from dataflows.kit.sinks.webhook import Caller
 from sinks.postgres.migrate import migrate_postgres
 
+NOW = datetime(2026, 1, 31, tzinfo=UTC)
+
 
 @contextmanager
-def answering(*statuses: int) -> Iterator[tuple[str, list[str]]]:
+def answering(*statuses: int, retry_after: str = "3") -> Iterator[tuple[str, list[str]]]:
     """A server that answers with these, then with 200; hands out its URL and the keys that came."""
     left = list(statuses)
     keys: list[str] = []
@@ -26,7 +30,7 @@ def answering(*statuses: int) -> Iterator[tuple[str, list[str]]]:
             self.rfile.read(int(self.headers["Content-Length"]))
             keys.append(self.headers["Idempotency-Key"])
             self.send_response(left.pop(0) if left else 200)
-            self.send_header("Retry-After", "3")
+            self.send_header("Retry-After", retry_after)
             self.send_header("Content-Length", "2")
             self.end_headers()
             self.wfile.write(b"no")
@@ -34,11 +38,18 @@ def answering(*statuses: int) -> Iterator[tuple[str, list[str]]]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    with serving(Handler) as url:
+        yield url, keys
+
+
+@contextmanager
+def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """A server that answers as it is told; hands out its URL."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}/", keys
+        yield f"http://127.0.0.1:{server.server_port}/"
     finally:
         server.shutdown()
         server.server_close()
@@ -98,6 +109,69 @@ def test_a_receiver_that_is_away_holds_up_the_first_call_only() -> None:
     assert first.attempts > 3
     assert second.attempts == 1
     assert clock.now - 1_000 <= 30
+
+
+@pytest.mark.parametrize("said", ["\u00b2", "9" * 400, "-1", "Wed, 21 Oct 2026 07:28:00 GMT"])
+def test_a_receiver_that_says_nonsense_about_when_to_come_back_is_called_again(said: str) -> None:
+    """As one that says nothing."""
+    clock = Clock()
+    with answering(503, retry_after=said) as (url, keys):
+        assert caller(url, clock).call("a", b"{}") is None
+    assert keys == ["a", "a"]
+    assert clock.slept == [0.5]
+
+
+def test_a_receiver_that_never_ends_its_answer_is_not_listened_to() -> None:
+    """The call is made once it is accepted; what follows would fill the memory."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.end_headers()
+            with suppress(ConnectionError):
+                while True:
+                    self.wfile.write(b"x" * 65536)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with serving(Handler) as url:
+        calls = caller(url, Clock())
+        assert calls.call("a", b"{}") is None
+        assert calls.call("b", b"{}") is None
+
+
+def test_an_alert_reaches_its_receiver_whatever_its_window_was_counted_by(postgres_database: str) -> None:
+    """Values come from whoever sends events; the key of a call is short ASCII, and another one for each alert."""
+    migrate_postgres(postgres_database)
+    values = [
+        "Zürich",
+        "東京",
+        "a\nX-Injected: yes",
+        "a\r\n b",
+        "a%0A",
+        "\u0001",
+        "x" * 100_000,
+        "x" * 100_001,
+    ]
+    alerts = [
+        Alert(f"out.judge/1/{value}/60", "raised", 1, {"city": value}, NOW, NOW, 1.0, []) for value in values
+    ]
+    with answering() as (url, keys):
+
+        async def no_log(name: str, partitions: int) -> Any:
+            raise AssertionError(name, partitions)
+
+        context = SinkContext("shop", 1, "out", 5, ("all",), postgres_database, "", no_log)
+        writer = Webhook(url).open(context)
+        writer.write([Rows("all", 7, 0.0, alerts)])
+        writer.close()
+    assert len(set(keys)) == len(values)
+    assert keys[0] == "shop/out.judge/1/Z%C3%BCrich/60/raised"
+    assert all(key.isascii() and key.isprintable() and len(key) <= 500 for key in keys)
+    with psycopg.connect(postgres_database) as connection:
+        assert connection.execute("SELECT count(*) FROM flow_failed_deliveries").fetchone() == (0,)
 
 
 def test_signatures_are_of_body_and_time() -> None:

@@ -12,6 +12,7 @@ from uuid import UUID
 import clickhouse_connect
 
 from schemas.stored import EVENT_COLUMNS
+from tests.fixtures_clickhouse import kept
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ def store(url: str, history: History, *, seed: int = 0) -> None:
     client = clickhouse_connect.get_client(dsn=url, autogenerate_session_id=False)
     try:
         for table in ("events", "sessions", "people"):
-            client.command(f"TRUNCATE TABLE {table}")
+            client.command(f"TRUNCATE TABLE {kept(client, table)}")
         for part in (rows[:half], rows[half:], chance.sample(rows, len(rows) // 3)):
             if part:
                 client.insert("events", part, column_names=EVENT_COLUMNS)

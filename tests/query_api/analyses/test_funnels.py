@@ -14,6 +14,8 @@ from tests.query_api.analyses.funnel_oracle import Attempt, Step, best_attempt
 from tests.query_api.analyses.history import UTC_MARCH, Happened, History, generated, happened, median, store
 from tests.query_api.conftest import READ_TWO, Stores
 
+pytestmark = pytest.mark.shards_too
+
 RANGE = {"from": "2026-03-27", "to": "2026-04-06"}
 ORDERS = ["ordered", "strict", "any"]
 

@@ -22,6 +22,7 @@ FILTER = {
             "filters": [{"property": "text", "of": "person", "operator": "contains", "value": "text"}],
         },
         {"property": "entry", "of": "session", "operator": "regex", "value": "text"},
+        {"property": "text", "of": "group:text", "operator": "!=", "value": "text"},
     ],
 }
 SELECTOR = {"event": "text", "filter": FILTER, "label": "text"}
@@ -38,7 +39,7 @@ QUESTIONS: dict[str, dict[str, Any]] = {
     "paths": {**COMMON, "by": "text", "from_step": "text", "to_step": "text", "gap": "30m"},
     "sessions": {**COMMON, "interval": "day"},
 }
-BIDDEN = {  # What each of them asks for when nothing is hidden from it.
+BIDDEN: dict[str, dict[str, Any]] = {  # What each of them asks for when nothing is hidden from it.
     "funnels": {"range": RANGE, "steps": [{"event": None}, {"event": None}]},
     "funnels/people": {"range": RANGE, "steps": [{"event": None}, {"event": None}]},
     "retention": {"range": RANGE},
@@ -103,6 +104,24 @@ async def test_no_text_is_read_as_sql(api: httpx.AsyncClient, path: str) -> None
         if response.status_code == 400:
             named = response.json()["error"]["field"]
             assert named.split(".")[0] == str(way[0]), (way, text, response.text)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+async def test_a_type_of_groups_is_a_text_too(api: httpx.AsyncClient, text: str) -> None:
+    """In a condition, in a breakdown and in the catalogue: there are no such groups, or the type is refused."""
+    of = f"group:{text}"
+    condition = {"property": "text", "of": of, "operator": "is_set"}
+    for name in (text, "$group_key"):
+        breakdown = {"property": name, "of": of}
+        for path, question in (
+            ("breakdown", {"range": RANGE, "breakdown": breakdown, "filter": {"filters": [condition]}}),
+            ("funnels", {**BIDDEN["funnels"], "breakdown": breakdown}),
+        ):
+            response = await api.post(f"/analytics/{path}", json=question)
+            assert response.status_code in {200, 400}, (path, response.text)
+            assert "secret" not in response.text
+        response = await api.get("/analytics/catalogue/values", params={"of": of, "property": name})
+        assert response.status_code == 400 or response.json()["values"] == [], response.text
 
 
 @pytest.mark.parametrize("path", BIDDEN)

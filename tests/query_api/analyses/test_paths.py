@@ -1,6 +1,8 @@
 """Paths are those that walking along with each person gives."""
 
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -9,9 +11,12 @@ import httpx
 import pytest
 
 from query_api.analyses.paths import PathsAnswer
+from query_api.analyses.tied_instants import FEW
 from tests.query_api.analyses.history import UTC_MARCH, Happened, History, generated, happened, store
 from tests.query_api.analyses.path_oracle import NOWHERE, Link, Walk, flow, frequent, trimmed, walks
 from tests.query_api.conftest import READ_TWO, Stores
+
+pytestmark = pytest.mark.shards_too
 
 RANGE = {"from": "2026-03-27", "to": "2026-04-06"}
 
@@ -134,6 +139,31 @@ async def test_paths_by_a_property_pass_over_events_without_it(
     kept = History(tuple(e for e in history.events if e.context["$browser"] == "Firefox"), history.people)
     cut = [trimmed(walk, None, None, 5) for walk in all_walks(kept, page, hour)]
     assert_flow(few, [walk for walk in cut if walk is not None], 20, key)
+
+
+@pytest.mark.parametrize("by", ["event", "$pathname"])
+@pytest.mark.parametrize("count", [250, 6000])
+async def test_many_events_at_one_instant_keep_the_order_of_their_ids(
+    api: httpx.AsyncClient, stores: Stores, by: str, count: int
+) -> None:
+    """Clocks that count whole minutes: few such instants are bound as values, many are searched for again."""
+    history = generated(3, count=count, start=UTC_MARCH, days=0.25, names=("a", "b", "$other"))
+    told = tuple(
+        replace(event, timestamp=event.timestamp.replace(second=0, microsecond=0)) for event in history.events
+    )
+    history = History(told, history.people)
+    instants = Counter((event.distinct_id, event.timestamp) for event in told if event.project_id == 1)
+    tied = sum(n > 1 for n in instants.values())
+    assert tied > FEW if count == 6000 else 0 < tied < FEW // 2
+    store(stores.clickhouse_url, history)
+
+    def name(event: Happened) -> str | None:
+        value = event.event if by == "event" else event.properties.get("$pathname")
+        return value if isinstance(value, str) else None
+
+    answer = await ask(api, by=by, gap="5m", limit=100)
+    cut = [trimmed(walk, None, None, 5) for walk in all_walks(history, name, timedelta(minutes=5))]
+    assert_flow(answer, [walk for walk in cut if walk is not None], 100, tie_breaker(stores))
 
 
 async def test_a_story_that_a_reader_can_check(api: httpx.AsyncClient, stores: Stores) -> None:

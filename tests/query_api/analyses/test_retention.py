@@ -13,6 +13,8 @@ from tests.query_api.analyses.calendar_oracle import period_of, periods_from
 from tests.query_api.analyses.history import Happened, History, generated, store
 from tests.query_api.conftest import NOW, READ_TWO, Stores
 
+pytestmark = pytest.mark.shards_too
+
 OCTOBER = datetime(2026, 10, 3, tzinfo=UTC)
 ZONES = ["UTC", "Europe/Berlin", "America/St_Johns", "Pacific/Apia"]
 # Reaches over the night when clocks go back in Europe and the night when they do in Newfoundland, to NOW.

@@ -13,6 +13,8 @@ from tests.query_api.analyses.history import Happened, History, generated, media
 from tests.query_api.conftest import READ_TWO, Stores
 from tests.query_api.oracle import wall_clock
 
+pytestmark = pytest.mark.shards_too
+
 OCTOBER = datetime(2026, 10, 22, tzinfo=UTC)
 ZONES = ["UTC", "Europe/Berlin", "America/St_Johns"]
 EDGES = [0, 10, 30, 60, 180, 600, 1800, 3600]

@@ -1,7 +1,5 @@
 """POST trends and breakdown give the numbers that a brute-force count of the events gives."""
 
-import math
-import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,121 +9,23 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from query_api.analyses.breakdowns import BreakdownAnswer
-from query_api.analyses.trend_models import TrendsResult
-from query_api.models import Answer
-from sinks.clickhouse.connect import connect
+from tests.query_api.analyses.trend_history import (
+    EVENTS,
+    KNOWN,
+    MINE,
+    ask,
+    check_series,
+    close,
+    within,
+    write_history,
+)
 from tests.query_api.conftest import READ_TWO, Opening, Stores
 from tests.query_api.filter_oracle import Known, sessions_of
-from tests.query_api.numbers_oracle import bucket_start, chosen, line, measured, split
+from tests.query_api.numbers_oracle import bucket_start, chosen, measured, split
 from tests.query_api.stored import Stored, write
 
-START = datetime(2026, 10, 20, tzinfo=UTC)
-FIRST, LAST = "2026-10-21", "2026-10-30"
 ZONES = ["UTC", "Europe/Berlin", "Asia/Kathmandu"]
 MEASURES = ["sum", "average", "minimum", "maximum", "median", "p90", "p95", "p99"]
-
-
-def generated(count: int = 900) -> list[Stored]:
-    """Events of two projects over eleven days, among them the end of summer time."""
-    chance = random.Random(11)
-    events = []
-    for number in range(count):
-        user = chance.randint(1, 25)
-        properties: dict[str, Any] = {
-            "plan": chance.choice(["free", "pro", "", "$other", "x" * 101, True, None, 7])
-        }
-        if chance.random() < 0.7:
-            properties["amount"] = chance.choice([5, 0.25, -3, "12.5", "none", None, 1000, True])
-        events.append(
-            Stored(
-                project_id=1 if number % 5 else 2,
-                event=chance.choice(["page", "click", "buy"]),
-                distinct_id=f"user-{user}",
-                timestamp=START + timedelta(microseconds=chance.randint(0, 11 * 86_400_000_000)),
-                properties=properties,
-                context={"$browser": chance.choice(["Firefox", "Chrome", "Safari"])} if number % 7 else {},
-                session_id=f"s-{user}" if user % 3 else "",
-            )
-        )
-    return events
-
-
-EVENTS = generated()
-MINE = [event for event in EVENTS if event.project_id == 1]
-LINKED = {"user-1": "user-2", "user-2": "user-2", "user-3": "user-2"}
-KNOWN = Known(person=LINKED, sessions=sessions_of(MINE))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def stored(stores: Stores) -> None:
-    """Both projects' events; some ids of project 1 are linked."""
-    write(stores.clickhouse_url, EVENTS)
-    with connect(stores.clickhouse_url) as client:
-        rows = [(1, distinct_id, person, 1) for distinct_id, person in LINKED.items()]
-        client.insert("people", rows, column_names=["project_id", "distinct_id", "person_id", "version"])
-
-
-async def ask(api: httpx.AsyncClient, name: str, **question: Any) -> dict[str, Any]:
-    """Ask, and hold the answer against its model."""
-    question.setdefault("range", {"from": FIRST, "to": LAST})
-    response = await api.post(f"/analytics/{name}", json=question)
-    assert response.status_code == 200, response.text
-    answers: dict[str, type[Answer]] = {"trends": TrendsResult, "breakdown": BreakdownAnswer}
-    answers[name].model_validate_json(response.content)
-    answer: dict[str, Any] = response.json()
-    return answer
-
-
-def close(one: Any, other: Any) -> bool:
-    """Whether two numbers are the same but for rounding."""
-    if one is None or other is None:
-        return one is other
-    return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-9)
-
-
-def same(answered: dict[str, Any], values: list[Any], total: Any) -> None:
-    """Hold a line of an answer against the oracle."""
-    found = [point["value"] for point in answered["points"]]
-    assert len(found) == len(values)
-    assert all(close(one, other) for one, other in zip(found, values, strict=True)), (found, values)
-    assert close(answered["total"], total)
-
-
-def within(events: list[Stored], answer: dict[str, Any]) -> list[Stored]:
-    """Return the events that an answer is about."""
-    first, last = datetime.fromisoformat(answer["from"]), datetime.fromisoformat(answer["to"])
-    return [event for event in events if first <= event.timestamp < last]
-
-
-def check_series(
-    question: dict[str, Any], answer: dict[str, Any], known: Known = KNOWN, events: list[Stored] = MINE
-) -> None:
-    """Hold every line against the oracle."""
-    zone, interval = ZoneInfo(question.get("timezone", "UTC")), question.get("interval", "day")
-    looked_at = within(events, answer)
-    lines = iter(line for line in answer["series"] if line["key"] != "formula")
-    for key, series in zip("ABCDEFGHIJ", question["series"], strict=False):
-        found = chosen(series, looked_at, question.get("filter"), known)
-        breakdown = question.get("breakdown")
-        parts = split(series, found, breakdown, known=known) if breakdown else {None: found}
-        answered = [next(lines) for _ in parts]
-        assert {one["breakdown"] for one in answered} == set(parts)
-        for one in answered:
-            times = [point["time"] for point in one["points"]]
-            values, total = line(
-                series,
-                parts[one["breakdown"]],
-                times,
-                lambda event: bucket_start(event.timestamp, interval, zone),
-                cumulative=question.get("cumulative", False),
-                known=known,
-            )
-            assert (one["key"], one["event"]) == (key, series.get("event"))
-            same(one, values, total)
-    assert next(lines, None) is None
-
-
 FILTERS: list[dict[str, Any] | None] = [
     None,
     {"filters": [{"property": "plan", "operator": "=", "value": "pro"}]},
@@ -171,6 +71,12 @@ questions = st.fixed_dictionaries(
     }
 )
 _often = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def stored(stores: Stores) -> None:
+    """Both projects' events."""
+    write_history(stores)
 
 
 @given(question=questions)
@@ -258,81 +164,6 @@ def share(some: list[Stored], others: list[Stored]) -> float | None:
     return len({KNOWN.person_of(event) for event in some}) / people * 100 if people else None
 
 
-@pytest.mark.parametrize("interval", ["hour", "day", "week", "month"])
-@pytest.mark.parametrize("breakdown", [None, {"property": "$browser", "limit": 1}])
-async def test_the_period_before_has_as_many_points(
-    api: httpx.AsyncClient, interval: str, breakdown: dict[str, Any] | None
-) -> None:
-    """It ends where this one begins, and tells the same values apart."""
-    span = {"from": "2026-10-26", "to": "2026-10-27"}
-    series = {"event": "page", "measure": "average", "property": "amount"}
-    question = {
-        "series": [series],
-        "interval": interval,
-        "range": span,
-        "breakdown": breakdown,
-        "compare": "previous",
-    }
-    answer = await ask(api, "trends", timezone="Europe/Berlin", **question)
-    start = datetime.fromisoformat(answer["from"])
-    zone = ZoneInfo("Europe/Berlin")
-    values = [one["breakdown"] for one in answer["series"] if one["breakdown"] not in {None, "$other"}]
-    for one in answer["series"]:
-        before = one["previous"]["points"]
-        assert len(before) == len(one["points"])
-        # This week is not over yet; another test is about that.
-        until = min(start, datetime.fromisoformat(one["previous"]["to"]))
-        earlier = [e for e in MINE if datetime.fromisoformat(before[0]["time"]) <= e.timestamp < until]
-        found = chosen(series, earlier)
-        if breakdown is not None:
-            found = split(series, found, breakdown, values, KNOWN).get(one["breakdown"], [])
-        expected, total = line(
-            series,
-            found,
-            [point["time"] for point in before],
-            lambda event: bucket_start(event.timestamp, interval, zone),
-        )
-        same(one["previous"], expected, total)
-
-
-@pytest.mark.parametrize(
-    ("interval", "first", "last", "cut", "points"),
-    [
-        # It is 12:34:56 on November 1st.
-        ("day", "2026-10-30", "now", "2026-10-29T13:00:00+00:00", 3),
-        ("day", "2026-10-30", "2026-11-03", "2026-10-27T13:00:00+00:00", 5),
-        ("week", "2026-10-26", "now", "2026-10-25T13:00:00+00:00", 1),
-        ("hour", "-2h", "now", "2026-11-01T09:35:00+00:00", 3),
-        ("day", "2026-10-30", "2026-10-31", "2026-10-30T00:00:00+00:00", 2),
-    ],
-)
-@pytest.mark.parametrize("measure", ["events", "users"])
-async def test_what_is_not_over_is_compared_with_as_much_time(
-    api: httpx.AsyncClient, measure: str, interval: str, first: str, last: str, cut: str, points: int
-) -> None:
-    """The period before ends at the same point, in its last bucket, its total and its formula."""
-    series = {"event": "page", "measure": measure}
-    span = {"from": first, "to": last}
-    question = {"interval": interval, "range": span, "compare": "previous", "formula": "A * 2"}
-    answer = await ask(api, "trends", series=[series], **question)
-    counted, formula = answer["series"]
-    before = counted["previous"]
-    start, end = datetime.fromisoformat(before["points"][0]["time"]), datetime.fromisoformat(cut)
-    found = [e for e in MINE if e.event == "page" and start <= e.timestamp < end]
-    assert (before["to"], len(before["points"])) == (cut, points)
-    assert len(counted["points"]) == points
-    times = [point["time"] for point in before["points"] if datetime.fromisoformat(point["time"]) < end]
-    values, total = line(
-        series,
-        found,
-        times,
-        lambda event: bucket_start(event.timestamp, interval, ZoneInfo("UTC")),
-        known=KNOWN,
-    )
-    same(before, values + [None] * (points - len(times)), total)
-    assert formula["previous"]["total"] == (total or 0) * 2
-
-
 @given(
     series=series_asked,
     breakdown=breakdowns.filter(lambda one: one is not None),
@@ -399,68 +230,6 @@ async def test_one_value_is_read_from_a_rollup_unless_its_guard_cut_values_off(
     counted = await ask(api, "trends", series=[{"event": "page"}], filter=twice, interval="hour")
     assert counted["source"] == "events"
     assert points(counted) == points(answer)
-
-
-BAD: list[tuple[dict[str, Any], str]] = [
-    ({"interval": "year"}, "interval"),
-    ({"interval": "minute"}, "interval"),
-    ({"range": {"from": "soon"}}, "range.from"),
-    ({"range": {"from": "2026-01-02", "to": "2026-01-01"}}, "range.from"),
-    ({"range": {"since": "-7d"}}, "range.since"),
-    ({"range": {"from": "1970-01-01"}, "interval": "hour"}, "interval"),
-    ({"range": {"from": "1970-01-02", "to": "1970-01-03"}, "compare": "previous"}, "compare"),
-    ({"timezone": "Mars/Olympus"}, "timezone"),
-    ({"series": []}, "series"),
-    ({"series": [{}] * 11}, "series"),
-    ({"series": [{"event": ""}]}, "series.0.event"),
-    ({"series": [{"event": 5}]}, "series.0.event"),
-    ({"series": [{"measure": "clicks"}]}, "series.0.measure"),
-    ({"series": [{"measure": "sum"}]}, "series.0.property"),
-    ({"series": [{"property": "amount"}]}, "series.0.property"),
-    ({"series": [{}, {"filter": {"filters": [{"property": "a", "operator": "regex", "value": "(" * 9}]}}]}, "series.1.filter.filters.0.value"),
-    ({"series": [{"filter": {"filters": [{"property": "a", "operator": "regex", "value": "a" * 501}]}}]}, "series.0.filter.filters.0.value"),
-    ({"series": [{"filter": {"filters": [{"property": "a", "operator": "regex", "value": "(x{1000}){1000}"}]}}]}, "series.0.filter.filters.0.value"),
-    ({"formula": "A / B"}, "formula"),
-    ({"formula": "A +"}, "formula"),
-    ({"formula": "1 + 2"}, "formula"),
-    ({"formula": "__import__('os')"}, "formula"),
-    ({"breakdown": {"property": ""}}, "breakdown.property"),
-    ({"breakdown": {"property": "a", "limit": 101}}, "breakdown.limit"),
-    ({"breakdown": {"property": "a", "of": "session"}}, "breakdown.property"),
-    ({"compare": "next"}, "compare"),
-    ({"cumulative": True, "series": [{"measure": "average", "property": "a"}]}, "cumulative"),
-    ({"filter": {"filters": [{"operator": "in_cohort", "value": "x"}]}}, "filter.filters.0.value"),
-    ({"filter": {"filters": [{"property": "a", "operator": "between", "value": [1]}]}}, "filter.filters.0.value"),
-    ({"filter": {"filters": [{"property": "a", "operator": "=", "value": None}]}}, "filter.filters.0.value"),
-    ({"filter": {"filters": [{"property": "a", "operator": "=", "value": list(range(101))}]}}, "filter.filters.0.value"),
-    ({"filter": {"filters": [{"property": "a", "operator": ">", "value": True}]}}, "filter.filters.0.value"),
-    ({"filter": {"filters": [{"property": "a", "operator": "is_set", "value": 1}]}}, "filter.filters.0.value"),
-    ({"filter": {"filters": [{"filters": [{"filters": [{"filters": []}]}]}]}}, "filter"),
-    ({"project_id": 2}, "project_id"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("question", "field"), BAD)
-async def test_bad_questions_name_what_is_wrong(
-    api: httpx.AsyncClient, question: dict[str, Any], field: str
-) -> None:
-    """Every mistake is a 400 with the path of the field and a sentence."""
-    response = await api.post("/analytics/trends", json=question)
-    assert response.status_code == 400, response.text
-    error = response.json()["error"]
-    assert (error["code"], error["field"]) == ("invalid_parameter", field)
-    assert len(error["message"]) > 15
-
-
-async def test_thirty_conditions_are_the_most_of_a_question(api: httpx.AsyncClient) -> None:
-    """Wherever they stand in it."""
-    ten = {"filters": [{"property": "a", "operator": "is_not_set"}] * 10}
-    question: dict[str, Any] = {"filter": ten, "series": [{"filter": ten}, {"filter": ten}]}
-    assert (await api.post("/analytics/trends", json=question)).status_code == 200
-    question["series"].append({"filter": {"filters": ten["filters"][:1]}})
-    response = await api.post("/analytics/trends", json=question)
-    assert response.status_code == 400
-    assert "30 conditions" in response.json()["error"]["message"]
 
 
 async def test_long_lists_of_values_reach_the_store(api: httpx.AsyncClient) -> None:

@@ -11,6 +11,8 @@ from sinks.clickhouse.connect import connect
 from tests.query_api.conftest import NOW, READ_TWO, Stores
 from tests.query_api.stored import Stored, write
 
+pytestmark = pytest.mark.shards_too
+
 
 def generated() -> list[Stored]:
     """Events of the last days of two projects, and old ones."""
@@ -24,6 +26,8 @@ def generated() -> list[Stored]:
         }
         if number % 10 == 1:
             properties = {"plan": 5, "nested": {"a": 1}, "empty": None}
+        if number % 3 == 0:
+            properties["$groups"] = {"company": ["acme", "initech"][number % 2]}
         events.append(
             Stored(
                 project,
@@ -52,6 +56,26 @@ def stored(stores: Stores) -> None:
         for number, tier in enumerate(["gold", "gold", "basic"])
     ]
     write(stores.clickhouse_url, settings, rollups=False, seed=2)
+    said = [
+        (1, "company", "acme", {"plan": "free", "size": 3}),
+        (1, "company", "acme", {"plan": "pro"}),
+        (1, "company", "globex", {"plan": "pro", "gone": None}),
+        (1, "it's a team", "red", {"plan": 5}),
+        (1, "x" * 201, "long", {"plan": "pro"}),
+        (2, "company", "secret", {"hidden": "secret"}),
+        (2, "secret", "secret", {"hidden": "secret"}),
+    ]
+    groups = [
+        Stored(
+            project,
+            "$groupidentify",
+            "user-1",
+            NOW - timedelta(days=35) + timedelta(minutes=number),
+            {"$group_type": kind, "$group_key": key, "$group_set": properties},
+        )
+        for number, (project, kind, key, properties) in enumerate(said)
+    ]
+    write(stores.clickhouse_url, groups, rollups=False, seed=3)
 
 
 async def ask(api: httpx.AsyncClient, name: str, **parameters: Any) -> dict[str, Any]:
@@ -92,6 +116,7 @@ async def test_properties_have_a_kind_and_a_count(api: httpx.AsyncClient) -> Non
         "amount": "number",
         "trial": "boolean",
         "nested": "mixed",
+        "$groups": "mixed",
     }
     of_one = await ask(api, "properties", event="rare 100%", search="AM")
     assert [row["property"] for row in of_one["properties"]] == ["amount"]
@@ -141,6 +166,34 @@ async def test_properties_of_people_and_sessions(api: httpx.AsyncClient) -> None
     assert response.json()["error"]["field"] == "property"
 
 
+async def test_groups_have_types_properties_and_keys(api: httpx.AsyncClient) -> None:
+    """Of groups that something was said of, whenever, and of those that events name."""
+    types = await ask(api, "groups")
+    assert [(row["type"], row["of"], row["count"]) for row in types["groups"]] == [
+        ("company", "group:company", 3),
+        ("it's a team", "group:it's a team", 1),
+    ]
+    assert [row["type"] for row in (await ask(api, "groups", search="TEAM"))["groups"]] == ["it's a team"]
+    found = await ask(api, "properties", of="group:company")
+    assert [(row["property"], row["of"], row["kind"], row["count"]) for row in found["properties"]] == [
+        ("plan", "group:company", "text", 2),
+        ("size", "group:company", "number", 1),
+    ]
+    plans = await ask(api, "values", property="plan", of="group:company")
+    assert [(row["value"], row["count"]) for row in plans["values"]] == [("pro", 2)]
+    keys = (await ask(api, "values", property="$group_key", of="group:company"))["values"]
+    assert {row["value"] for row in keys} == {"acme", "initech", "globex"}
+    # Nothing happened for it, but something is known.
+    assert (keys[-1]["value"], keys[-1]["count"]) == ("globex", 0)
+    searched = await ask(api, "values", property="$group_key", of="group:company", search="INI", event="page")
+    assert [row["value"] for row in searched["values"]] == ["initech"]
+    never = await ask(api, "values", property="$group_key", of="group:company", event="nothing")
+    assert [(row["value"], row["count"]) for row in never["values"]] == [("acme", 0), ("globex", 0)]
+    for of in ("group:", "groups"):
+        response = await api.get("/analytics/catalogue/properties", params={"of": of})
+        assert response.json()["error"]["field"] == "of"
+
+
 async def test_each_project_has_its_own(api: httpx.AsyncClient) -> None:
     """Names and values of another project never show, those of the key's do."""
     paths = (
@@ -149,6 +202,9 @@ async def test_each_project_has_its_own(api: httpx.AsyncClient) -> None:
         "values?property=hidden",
         "properties?of=person",
         "values?of=person&property=tier",
+        "groups",
+        "properties?of=group:company",
+        "values?of=group:company&property=$group_key",
     )
     for path in paths:
         text = (await api.get(f"/analytics/catalogue/{path}")).text
@@ -168,7 +224,8 @@ async def test_text_is_never_part_of_a_statement(
     api: httpx.AsyncClient, stores: Stores, hostile: str
 ) -> None:
     """Whatever is searched for, there is nothing of that name."""
-    for of in ("event", "person"):
+    assert (await ask(api, "groups", search=hostile))["groups"] == []
+    for of in ("event", "person", f"group:{hostile}"):
         assert (await ask(api, "values", property=hostile, event=hostile, search=hostile, of=of))[
             "values"
         ] == []

@@ -8,9 +8,10 @@ import pytest
 
 from query_api.columns import Columns, QueryLimits
 from query_api.console.relations import table_filters
-from query_api.people.keeper import PeopleKeeper
 from tests.query_api.conftest import READ_TWO, Opening, Stores
-from tests.query_api.people.told import Told, identify, store
+from tests.query_api.people.told import Told, identify, learn_people, store
+
+pytestmark = pytest.mark.shards_too
 
 OURS = [
     Told("visit", "anon", {"page": "/a b", "n": 1}, 0, 1, session_id="s1"),
@@ -27,9 +28,7 @@ THEIRS = [
 def told(stores: Stores) -> Stores:
     """Two projects' events, some of them stored twice, with their rollups."""
     store(stores.clickhouse_url, OURS + THEIRS, OURS[:2] + THEIRS[:3])
-    keeper = PeopleKeeper(stores.clickhouse_url)
-    keeper.catch_up()
-    keeper.close()
+    learn_people(stores.clickhouse_url)
     return stores
 
 

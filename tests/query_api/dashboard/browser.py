@@ -8,17 +8,8 @@ from typing import Any, Literal
 
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+from tests.chromium import CHROMIUM, FLAGS
+
 # The machine may be busy with other tests; every wait ends as soon as what it waits for is there.
 PATIENCE_MS = 45_000
 AXE = Path(__file__).parents[3] / "query_api" / "dashboard" / "node_modules" / "axe-core" / "axe.min.js"

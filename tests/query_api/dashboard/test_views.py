@@ -1,12 +1,13 @@
 """Each view says what was counted by hand."""
 
+import asyncio
 import re
 from typing import Any
 from urllib.parse import quote
 
 import msgspec
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Route, expect
 
 from tests.query_api.dashboard import shop
 from tests.query_api.dashboard.browser import visit
@@ -277,11 +278,57 @@ async def test_a_dashboard_is_rearranged_and_stays_so(browser: Browser, served: 
         await expect(tiles.nth(1).get_by_label("Title")).to_have_value("Total")
         await tiles.nth(0).locator("select").select_option(label="Table")
         await expect(tiles.nth(0).locator("table")).to_contain_text(str(shop.EVENTS))
+        await expect(page.get_by_role("status").filter(has_text="Saved")).to_be_visible()
         await page.get_by_role("button", name="Done").click()
         await page.reload()
         await expect(tiles.nth(0)).to_contain_text("Lines")
         await expect(tiles.nth(0).locator("table")).to_contain_text(str(shop.EVENTS))
         await expect(tiles.nth(1).locator(".figure")).to_contain_text(str(shop.EVENTS))
+
+
+async def test_the_last_change_is_what_is_kept(browser: Browser, served: Served) -> None:
+    """However slowly the first one is taken, a later one is not undone by it; leaving the page does not lose it."""
+    async with visit(browser, served.url, served.key) as seen:
+        page = await seen.open("/trends")
+        await page.get_by_role("button", name="Dashboard").click()
+        dialog = page.get_by_role("dialog")
+        await dialog.get_by_label("Title of the chart").fill("Lines")
+        await dialog.locator("select").select_option(label="A new one")
+        await dialog.get_by_label("Name of the dashboard").fill("Named in a hurry")
+        await dialog.get_by_role("button", name="Add").click()
+        await expect(dialog).to_have_count(0)
+        await seen.open("/dashboards")
+        await page.get_by_role("link", name="Named in a hurry").click()
+        await page.get_by_role("button", name="Edit").click()
+        held = asyncio.Event()
+        names: list[str] = []
+
+        async def take(route: Route) -> None:
+            if route.request.method == "PUT":
+                names.append(msgspec.json.decode(route.request.post_data or "{}")["name"])
+                if len(names) == 1:
+                    await held.wait()
+            await route.continue_()
+
+        await page.route("**/analytics/dashboards/*", take)
+        for name in ("First", "Second", "Third"):
+            await page.get_by_label("Name", exact=True).fill(name)
+            await page.get_by_label("Name", exact=True).blur()
+            await expect(page.get_by_role("heading", level=1)).to_have_text(name)
+        await expect(page.get_by_role("status").filter(has_text="Saving")).to_be_visible()
+        held.set()
+        await expect(page.get_by_role("status").filter(has_text="Saved")).to_be_visible()
+        assert names == ["First", "Third"]
+        await page.unroute("**/analytics/dashboards/*")
+        await page.reload()
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Third")
+
+        await page.get_by_role("button", name="Edit").click()
+        await page.get_by_label("Name", exact=True).fill("Fourth")
+        await page.get_by_label("Name", exact=True).blur()
+        await page.goto("about:blank")
+        await seen.open("/dashboards")
+        await expect(page.get_by_role("link", name="Fourth")).to_be_visible()
 
 
 async def test_events_are_saved_as_a_file(browser: Browser, served: Served) -> None:

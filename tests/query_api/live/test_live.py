@@ -13,10 +13,16 @@ from websockets.exceptions import ConnectionClosed
 
 from projects.keys import Key, KeyKind
 from query_api.app import create_app
+from query_api.columns import Columns
 from query_api.live import socket as live_socket
+from query_api.live.statements import Matched
+from sinks.clickhouse.connect import connect as clickhouse
 from smolhog.guard import Guard
+from tests.fixtures_clickhouse import ClickHouseServer, kept
 from tests.query_api.conftest import NOW, READ_ONE, READ_TWO, WRITE_ONE, Ring, Stores
 from tests.query_api.people.told import Told, store
+
+pytestmark = pytest.mark.shards_too
 
 PATIENCE_SECONDS = 30.0
 _numbers = iter(range(1, 100_000))
@@ -83,7 +89,6 @@ async def live(stores: Stores) -> AsyncIterator[Live]:
             app, host="127.0.0.1", port=0, timeout_graceful_shutdown=1, **Guard().uvicorn_options()
         )
     )
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     task = asyncio.create_task(server.serve())
     async with asyncio.timeout(PATIENCE_SECONDS):
         while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
@@ -145,6 +150,50 @@ async def test_repeated_rows_are_not_news(live: Live) -> None:
         last = await live.tell(("after", {}))
         assert [event["event_id"] for event in await events_of(stream, 1)] == last
         assert (await next_of(stream, "counts", lambda frame: frame["events"] >= 2))["events"] == 2
+
+
+async def test_parts_that_are_merged_while_they_are_read_lose_nothing(
+    live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An event that was counted, and whose part was gone when it was to be found, comes all the same, and once."""
+    rows, merges = Columns.rows, iter(range(2))
+
+    def merge() -> None:
+        with clickhouse(live.stores.clickhouse_url) as client:
+            client.command(f"OPTIMIZE TABLE {kept(client, 'events')} FINAL")
+
+    async def merging(self: Columns, statement: str, parameters: dict[str, Any], row: type[Any]) -> list[Any]:
+        if row is Matched and next(merges, None) is not None:
+            await asyncio.to_thread(merge)
+        return await rows(self, statement, parameters, row)
+
+    monkeypatch.setattr(Columns, "rows", merging)
+    await live.tell(("before", {}))
+    async with live.opened() as stream:
+        for name in ("one", "two"):
+            await live.tell((name, {}))
+            assert [event["event"] for event in await events_of(stream, 1)] == [name]
+
+
+async def test_one_shard_may_be_before_another(live: Live, clickhouse_server: ClickHouseServer) -> None:
+    """An earlier place in the log is news on a shard that shows it late; on the same shard it is a repetition."""
+    url = live.stores.clickhouse_url
+    with clickhouse(url) as client:
+        ids = [f"id-{n}" for n in range(20)]
+        asked = (
+            "SELECT id, cityHash64(toUInt32(1), id) % 2 FROM (SELECT arrayJoin({ids:Array(String)}) AS id)"
+        )
+        halves = {half: str(who) for who, half in client.query(asked, parameters={"ids": ids}).result_rows}
+    first, second, third = (next(_numbers) for _ in range(3))
+    async with live.opened() as stream:
+        for name, half, number in (("second", 0, second), ("first", 1, first), ("third", 0, third)):
+            await asyncio.to_thread(store, url, [Told(name, halves[half], number=number)])
+            if name == "second":
+                await events_of(stream, 1)
+        seen: list[str] = []
+        while "third" not in seen:
+            seen += [event["event"] for event in await events_of(stream, 1)]
+    assert sorted(seen) == (["first", "third"] if clickhouse_server.cluster else ["third"])
 
 
 async def test_projects_do_not_see_each_other(live: Live) -> None:

@@ -8,12 +8,12 @@ from typing import Any
 import httpx
 import pytest
 
-from query_api.people.keeper import PeopleKeeper
 from tests.query_api.conftest import NOW, READ_TWO, Opening, Stores
 from tests.query_api.people.told import (
     T0,
     Told,
     identify,
+    learn_people,
     people_by_force,
     properties_by_force,
     store,
@@ -116,9 +116,7 @@ RULES = [
 def told(stores: Stores) -> Stores:
     """The events, some of them stored twice, and who is who."""
     store(stores.clickhouse_url, EVENTS, EVENTS[:60])
-    keeper = PeopleKeeper(stores.clickhouse_url)
-    keeper.catch_up()
-    keeper.close()
+    learn_people(stores.clickhouse_url)
     return stores
 
 

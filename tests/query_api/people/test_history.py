@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from query_api.people.keeper import PeopleKeeper
 from query_api.people.relations import person_relation
 from schemas.rollup import HourRange
 from sinks.clickhouse import migrate as clickhouse_migrate
@@ -12,9 +11,11 @@ from sinks.clickhouse.cells import derive_from_columnar
 from sinks.clickhouse.connect import connect
 from sinks.clickhouse.migrate import migrate_clickhouse
 from sinks.migrations import Migration, read_migrations
-from tests.fixtures_clickhouse import ClickHouseServer
+from tests.fixtures_clickhouse import ClickHouseServer, kept
 from tests.query_api.conftest import Opening, Stores
-from tests.query_api.people.told import T0, Told, identify, store
+from tests.query_api.people.told import T0, Told, identify, learn_people, store
+
+pytestmark = pytest.mark.shards_too
 
 EVENTS = [
     Told("visit", "anon", {}, 0, 1),
@@ -22,13 +23,6 @@ EVENTS = [
     Told("visit", "bob", {}, 5, 3),
 ]
 LATE = identify("ada", "anon", seconds=90_000, number=4)
-
-
-def caught_up(url: str) -> None:
-    """Look for new links once."""
-    keeper = PeopleKeeper(url)
-    keeper.catch_up()
-    keeper.close()
 
 
 async def test_late_identify_restates_history(stores: Stores, open_api: Opening) -> None:
@@ -42,7 +36,7 @@ async def test_late_identify_restates_history(stores: Stores, open_api: Opening)
     async with open_api(stores) as client:
         before = (await client.post("/analytics/trends", json=question)).json()["series"][0]
         store(stores.clickhouse_url, [LATE])
-        caught_up(stores.clickhouse_url)
+        learn_people(stores.clickhouse_url)
         after = (await client.post("/analytics/trends", json=question)).json()["series"][0]
         users = (await client.post("/analytics/users", json={})).json()["users"]
     assert (before["total"], after["total"]) == (3, 2)
@@ -61,11 +55,11 @@ def test_events_from_before_the_upgrade_count(
     with clickhouse_server.database() as database:
         url = f"{clickhouse_server.url}/{database}"
         monkeypatch.setattr(clickhouse_migrate, "read_migrations", before)
-        migrate_clickhouse(url)
+        migrate_clickhouse(url, clickhouse_server.cluster)
         store(url, [*EVENTS, LATE])
         monkeypatch.undo()
-        assert migrate_clickhouse(url)[0] == "0003_people"
-        caught_up(url)
+        assert migrate_clickhouse(url, clickhouse_server.cluster)[0] == "0003_people"
+        learn_people(url)
         with connect(url) as client:
             # A migration that was killed half way runs again.
             for statement in read_migrations("sinks.clickhouse")[2].statements:
@@ -78,14 +72,14 @@ def test_facts_are_derived_from_the_events(clickhouse_server: ClickHouseServer) 
     """Where the tables were lost, a rebuild of the columnar copy brings them back."""
     with clickhouse_server.database() as database:
         url = f"{clickhouse_server.url}/{database}"
-        migrate_clickhouse(url)
+        migrate_clickhouse(url, clickhouse_server.cluster)
         store(url, [*EVENTS, LATE])
         with connect(url) as client:
             for table in ("identity_links", "person_facts"):
-                client.command(f"TRUNCATE TABLE {table}")
+                client.command(f"TRUNCATE TABLE {kept(client, table)}")
             begin = int(T0.timestamp())
             derive_from_columnar(client, HourRange(begin, begin + 48 * 3600), None)
-        caught_up(url)
+        learn_people(url)
         assert known(url) == ({"anon": "ada", "ada": "ada"}, {"ada": {"plan": "pro"}})
 
 

@@ -13,8 +13,11 @@ from query_api.new_parts import Part
 from query_api.people import keeper as keeper_module
 from query_api.people.keeper import PeopleKeeper
 from sinks.clickhouse.connect import connect
+from tests.fixtures_clickhouse import kept
 from tests.query_api.conftest import Stores
 from tests.query_api.people.told import Told, alias, identify, people_by_force, store
+
+pytestmark = pytest.mark.shards_too
 
 _IDS = st.sampled_from([f"{letter}{n}" for letter in "au" for n in range(6)])
 _TOLD = st.builds(
@@ -83,7 +86,7 @@ def test_people_follow_from_the_links(
 def optimize(stores: Stores) -> None:
     """Have all parts of links merged."""
     with connect(stores.clickhouse_url) as client:
-        client.command("OPTIMIZE TABLE identity_links FINAL")
+        client.command(f"OPTIMIZE TABLE {kept(client, 'identity_links')} FINAL")
 
 
 def test_nothing_new_costs_no_writing(stores: Stores, new_keeper: Callable[[], PeopleKeeper]) -> None:

@@ -4,14 +4,16 @@ import json
 import random
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from query_api.people.keeper import PeopleKeeper
 from query_api.people.relations import person_relation, person_values
 from sinks.clickhouse.connect import connect
 from tests.query_api.conftest import Stores
-from tests.query_api.people.told import Told, properties_by_force, store
+from tests.query_api.people.told import Told, learn_people, properties_by_force, store
+
+pytestmark = pytest.mark.shards_too
 
 _NAMES = st.sampled_from(["plan", "city"])
 _VALUES = st.one_of(st.sampled_from(["free", "pro", 'a"\\b', "Zürich"]), st.integers(0, 3), st.booleans())
@@ -57,9 +59,7 @@ def test_properties_are_those_of_telling_it_in_order(stores: Stores, events: lis
     disorder.shuffle(shuffled)
     cut = disorder.randint(0, len(shuffled))
     store(stores.clickhouse_url, shuffled[:cut], shuffled[cut:])
-    keeper = PeopleKeeper(stores.clickhouse_url)
-    keeper.catch_up()
-    keeper.close()
+    learn_people(stores.clickhouse_url)
     assert known(stores, project_id) == properties_by_force(told)
 
 

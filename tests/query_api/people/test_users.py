@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from query_api.people.keeper import PeopleKeeper
 from tests.query_api.conftest import READ_TWO, Opening, Stores
-from tests.query_api.people.told import Told, identify, store
+from tests.query_api.people.told import Told, identify, learn_people, store
+
+pytestmark = pytest.mark.shards_too
 
 ADA = "ada/ü?#"
 EVENTS = [
@@ -26,9 +27,7 @@ EVENTS = [
 def told(stores: Stores) -> Stores:
     """The events, some of them stored twice, and who is who."""
     store(stores.clickhouse_url, EVENTS, EVENTS[:4])
-    keeper = PeopleKeeper(stores.clickhouse_url)
-    keeper.catch_up()
-    keeper.close()
+    learn_people(stores.clickhouse_url)
     return stores
 
 

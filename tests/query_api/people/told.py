@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from query_api.people.keeper import PeopleKeeper
 from sinks.clickhouse.connect import connect
-from tests.query_api.stored import _insert
+from tests.query_api.stored import insert
 
 T0 = datetime(2026, 10, 1, tzinfo=UTC)
 _COLUMNS = (
@@ -68,10 +69,17 @@ def store(url: str, *batches: Sequence[Told]) -> None:
     """Insert each batch by itself."""
     with connect(url) as client:
         for batch in batches:
-            _insert(client, "events", [_row(event) for event in batch], _COLUMNS)
+            insert(client, "events", [_row(event) for event in batch], _COLUMNS)
             if batch:
                 position = (_LOG_ID, 0, max(event.number for event in batch) + 1)
                 client.insert("rollup_positions", [position], column_names=_POSITION)
+
+
+def learn_people(url: str) -> None:
+    """Learn once from what is stored who is who."""
+    keeper = PeopleKeeper(url)
+    keeper.catch_up()
+    keeper.close()
 
 
 def _row(event: Told) -> tuple[Any, ...]:

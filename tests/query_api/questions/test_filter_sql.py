@@ -20,6 +20,8 @@ from tests.query_api.conftest import Stores
 from tests.query_api.filter_oracle import Known, holds, sessions_of
 from tests.query_api.stored import Stored, write
 
+pytestmark = pytest.mark.shards_too
+
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 VALUES: list[Any] = [
     "pro", "Pro", "", "10", "9.5", "1e2", " 7", "-", "true", True, False, None, 0, 5, -3, 9.5, 1e20, 10,

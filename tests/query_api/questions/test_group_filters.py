@@ -1,8 +1,5 @@
 """Filters on what is known of an event's groups keep the events that a reading in plain Python keeps."""
 
-import random
-from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -11,60 +8,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.query_api.conftest import READ_TWO, Opening, Stores
-from tests.query_api.filter_oracle import Known, holds
-from tests.query_api.stored import Stored, write
+from tests.query_api.filter_oracle import holds
+from tests.query_api.grouped import EVENTS, MINE, RANGE, THEIRS, TYPES, VALUES, known_of
+from tests.query_api.stored import write
 
-NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
-RANGE = {"from": "2026-05-01", "to": "2026-05-02"}
-VALUES: list[Any] = ["pro", "free", "12.5", 3, 40.5, True, None, "it's", ["a"], ""]
-TYPES = ["company", "it's a team"]
-KEYS = ["acme", "acme inc", "ünï", "5"]
-
-
-def generated(count: int = 400) -> list[Stored]:
-    """Events of two projects: some belong to groups, some say something of one, again and again."""
-    chance = random.Random(3)
-    events = []
-    for number in range(count):
-        kind, key = chance.choice(TYPES), chance.choice(KEYS)
-        properties: dict[str, Any] = {}
-        if number % 8 == 0:
-            said = {chance.choice(["plan", "size"]): chance.choice(VALUES)}
-            properties = {"$group_type": kind, "$group_key": key, "$group_set": said}
-        elif number % 3:
-            properties = {"$groups": {kind: key}}
-        events.append(
-            Stored(
-                project_id=1 if number % 5 else 2,
-                event="page" if "$group_set" not in properties else "$groupidentify",
-                distinct_id=f"user-{number % 7}",
-                timestamp=NOON + timedelta(seconds=number),
-                properties=properties,
-            )
-        )
-    return events
-
-
-def known_of(events: Iterable[Stored]) -> Known:
-    """Return the groups of a project, told one event after the other."""
-    groups: dict[tuple[str, str], dict[str, Any]] = {}
-    for event in events:
-        if event.event == "$groupidentify":
-            which = event.properties["$group_type"], event.properties["$group_key"]
-            groups.setdefault(which, {}).update(event.properties["$group_set"])
-    return Known(groups=groups)
-
-
-EVENTS = generated()
-MINE, THEIRS = ([event for event in EVENTS if event.project_id == project] for project in (1, 2))
-scalars = st.sampled_from([value for value in VALUES if isinstance(value, str | int | float)])
+scalars = st.sampled_from(
+    [*(value for value in VALUES if isinstance(value, str | int | float)), "acme", "5", 5]
+)
 
 
 def asked(operators: list[str], values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
     """Conditions on groups."""
     return st.fixed_dictionaries(
         {
-            "property": st.sampled_from(["plan", "size", "nothing"]),
+            "property": st.sampled_from(["plan", "size", "$group_key", "nothing"]),
             "of": st.sampled_from([f"group:{kind}" for kind in [*TYPES, "nobody"]]),
             "operator": st.sampled_from(operators),
             "value": values,

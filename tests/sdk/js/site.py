@@ -2,7 +2,6 @@
 
 import http.server
 import json
-import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import Any
 
 from playwright.async_api import Browser, BrowserContext, Page
 
+from tests.http_server import Quiet, running_server
 from tests.ingest_gateway.running import KEY
 
 PACKAGE = Path(__file__).parents[3] / "sdk" / "js"
@@ -35,7 +35,7 @@ class Site:
 def served_site() -> Iterator[Site]:
     """Serve on a free port."""
 
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class Handler(Quiet, http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             path = self.path.partition("?")[0]
             file = DIST / path.lstrip("/")
@@ -51,18 +51,9 @@ def served_site() -> Iterator[Site]:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
-            """Say nothing."""
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        site = Site(f"http://127.0.0.1:{server.server_port}")
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield site
-        finally:
-            server.shutdown()
-            thread.join()
+    with running_server(Handler) as url:
+        site = Site(url)
+        yield site
 
 
 @dataclass

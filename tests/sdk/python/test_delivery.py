@@ -65,6 +65,20 @@ class Deliveries(RuleBasedStateMachine):
             self.submissions.append((submission, len(sizes)))
         self.note(self.delivery.hand_in(queued, self.now))
 
+    @rule(size=st.sampled_from([10, 50, 300, 5_000]))
+    def join(self, size: int) -> None:
+        """An event that joins others changes nothing about when to send, so that nobody need be woken."""
+        event_id = f"e{len(self.handed_in)}"
+        before = self.delivery.wake_at()
+        pending = self.delivery.pending
+        if not self.delivery.join(QueuedEvent(event_id, b"x" * size)):
+            assert self.delivery.pending == pending
+            return
+        assert self.delivery.wake_at() == before
+        assert pending > 0
+        self.handed_in.append(event_id)
+        self.allowed[event_id] = 1
+
     @rule(limits=LIMITS)
     def connect(self, limits: Limits) -> None:
         """A gateway welcomes us."""
@@ -96,6 +110,8 @@ class Deliveries(RuleBasedStateMachine):
         assert (
             sum(len(event.body) + 1 for event in batch.events) + FRAME_OVERHEAD <= self.limits.frame_bytes + 1
         )
+        assert batch.bodies == [event.body for event in batch.events]
+        assert batch.size == sum(map(len, batch.bodies))
         self.sends.update(event.event_id for event in batch.events)
         self.open_batches[batch.batch_id] = batch.events
         assert len(self.open_batches) <= TINY.max_in_flight
@@ -179,6 +195,21 @@ class Deliveries(RuleBasedStateMachine):
 
 TestDeliveries = Deliveries.TestCase
 TestDeliveries.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+
+
+def test_only_what_changes_nothing_joins() -> None:
+    """The first event, the one that fills a batch and the one that fills the queue are handed in."""
+    delivery = Delivery(DeliverySettings(batch_events=4, linger=5, queue_events=7))
+    assert not delivery.join(QueuedEvent("e0", b"{}"))
+    taken = []
+    for n in range(7):
+        event = QueuedEvent(f"e{n}", b"{}")
+        taken.append(delivery.join(event))
+        if not taken[-1]:
+            delivery.hand_in([event], now=0)
+    assert taken == [False, True, True, False, True, True, False]
+    assert delivery.room == 0
+    assert not delivery.join(QueuedEvent("e7", b"{}"))
 
 
 def test_what_comes_back_keeps_its_place() -> None:

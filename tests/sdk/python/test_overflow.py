@@ -75,7 +75,7 @@ def test_threads_do_not_wait_where_events_may_be_dropped(overflow: Overflow, kep
     drops = Drops(None)
     inbox = Inbox(2, 10_000, overflow, drops)
     for n in range(4):
-        put = inbox.put(lambda n=n: QueuedEvent(f"e{n}", b"{}"), lambda: True)  # type: ignore[misc]
+        put = inbox.put(QueuedEvent, (f"e{n}", b"{}"), lambda: True)
         assert put is not None
         assert put[1] == (n == 0)
     assert [event.event_id for event in inbox.take_all()] == kept

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,8 @@ from sinks.clickhouse.migrate import migrate_clickhouse
 from sinks.clickhouse.writer import ClickHouseWriter
 from sinks.errors import SinkError, SinkRejectedWrite, SinkUnavailable
 from sinks.report import WriteReport
-from tests.fixtures_clickhouse import ClickHouseServer, running_clickhouse
-from tests.sinks.batches import LOG_ID, NOW, insist, message, stored_batch
+from tests.fixtures_clickhouse import ClickHouseServer, kept, running_clickhouse
+from tests.sinks.batches import LOG_ID, NOW, insist, message, stored_batch, write_cut_off
 from tests.tcp_proxy import TcpProxy
 
 BUCKET = int(NOW.timestamp())
@@ -26,7 +27,7 @@ def url(clickhouse_server: ClickHouseServer) -> Iterator[str]:
     """A migrated database."""
     with clickhouse_server.database() as database:
         url = f"{clickhouse_server.url}/{database}"
-        migrate_clickhouse(url)
+        migrate_clickhouse(url, clickhouse_server.cluster)
         yield url
 
 
@@ -61,6 +62,7 @@ _ALL = (
 )
 
 
+@pytest.mark.shards_too
 def test_written_twice_is_written_once(url: str, writer: ClickHouseWriter) -> None:
     """Events, rollups, distinct users and sessions are those of one write, before and after merges."""
     batch = stored_batch(
@@ -84,10 +86,11 @@ def test_written_twice_is_written_once(url: str, writer: ClickHouseWriter) -> No
     assert [sorted(select(url, query), key=str) for query in _ALL] == once
     with connect(url) as client:
         for table in ("events", "rollup_minute", "sessions", "distinct_users_day"):
-            client.command(f"OPTIMIZE TABLE {table} FINAL")
+            client.command(f"OPTIMIZE TABLE {kept(client, table)} FINAL")
     assert [sorted(select(url, query), key=str) for query in _ALL] == once
 
 
+@pytest.mark.shards_too
 def test_older_versions_never_win(url: str, writer: ClickHouseWriter) -> None:
     """In whatever order emissions arrive, the newest of each segment counts, and segments add up."""
     newest = {(partition, segment): 10 * partition + segment for partition in (0, 1) for segment in (3, 7)}
@@ -156,8 +159,8 @@ def test_store_that_is_full_is_away(url: str, setting: str) -> None:
     writer = ClickHouseWriter(url, LOG_ID)
     writer.write([stored_batch(message(0, [0]))])
     with connect(url) as client:
-        client.command(f"ALTER TABLE events MODIFY SETTING {setting}")
-        client.command("SYSTEM STOP MERGES events")
+        client.command(f"ALTER TABLE {kept(client, 'events')} MODIFY SETTING {setting}")
+        client.command(f"SYSTEM STOP MERGES {kept(client, 'events')}")
     try:
         with pytest.raises(SinkUnavailable):
             writer.write([stored_batch(message(1, [1]))])
@@ -182,13 +185,7 @@ def test_connection_cut_at_any_byte_stores_once(clickhouse_server: ClickHouseSer
             batch = [
                 stored_batch(message(offset, numbers, session_id="s"), rollups=[row(2 * offset + 2, offset)])
             ]
-            proxy.cut_after_bytes(cut)
-            try:
-                writer.write(batch)
-            except SinkUnavailable:
-                proxy.wait_until_cut()
-            proxy.restore()
-            insist(lambda batch=batch: writer.write(batch))  # type: ignore[misc]
+            write_cut_off(proxy, partial(writer.write, batch), cut)
         writer.close()
     assert select(url, "SELECT count() FROM events FINAL") == [(2 * len(cuts),)]
     assert select(url, "SELECT total FROM rollup_minute FINAL") == [(2 * len(cuts),)]

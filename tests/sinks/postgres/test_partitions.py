@@ -154,3 +154,25 @@ def test_a_writer_that_is_frozen_keeps_nobody_from_events(
     with _Watched.connect(postgres_database, autocommit=True) as watched:
         DayPartitions().ensure(watched, numbers(TODAY - timedelta(days=400)), TODAY)
     assert len(tables(connection)) == 1 + DAYS_AHEAD + 1
+
+
+def test_events_of_today_are_stored_while_a_backup_is_in_the_way_of_a_coming_day(
+    connection: psycopg.Connection, postgres_database: str
+) -> None:
+    """The day is made once the backup has ended; until then nobody waits for it again and again."""
+    DayPartitions().ensure(connection, frozenset(), TODAY - timedelta(days=1))
+    now = 0.0
+    partitions = DayPartitions(lambda: now)
+    coming = f"events_{TODAY + timedelta(days=DAYS_AHEAD):%Y%m%d}"
+    with psycopg.connect(postgres_database) as backup:
+        backup.execute("LOCK TABLE events IN ACCESS SHARE MODE")
+        partitions.ensure(connection, numbers(TODAY), TODAY)
+        assert store(connection, TODAY) == "events_20260101"
+        assert coming not in tables(connection)
+    partitions.ensure(connection, numbers(TODAY), TODAY)
+    assert coming not in tables(connection)
+    now = 60.0
+    partitions.ensure(connection, numbers(TODAY), TODAY)
+    assert coming in tables(connection)
+    row = connection.execute("SHOW lock_timeout").fetchone()
+    assert row == ("0",)

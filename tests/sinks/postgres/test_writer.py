@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from time import monotonic
 
 import psycopg
@@ -25,6 +26,7 @@ from tests.sinks.batches import (
     message,
     rejection,
     stored_batch,
+    write_cut_off,
 )
 from tests.tcp_proxy import TcpProxy
 
@@ -192,13 +194,7 @@ def test_connection_cut_at_any_byte_stores_once(postgres_server: PostgresServer,
         cuts = [*random.Random(4).sample(range(traffic), 12), *range(traffic - 40, traffic + 1, 2)]
         for offset, cut in enumerate(cuts, start=2):
             batch = [stored_batch(message(offset, [offset, offset + 1000], rejected=[rejection(0)]))]
-            proxy.cut_after_bytes(cut)
-            try:
-                writer.write(batch)
-            except SinkUnavailable:
-                proxy.wait_until_cut()
-            proxy.restore()
-            insist(lambda batch=batch: writer.write(batch))  # type: ignore[misc]
+            write_cut_off(proxy, partial(writer.write, batch), cut)
         writer.close()
     stored = [(0, [0]), *((offset, [offset, offset + 1000]) for offset in range(1, 2 + len(cuts)))]
     assert offsets(dsn) == expected(*stored)

@@ -3,7 +3,7 @@
 import asyncio
 import datetime as dt
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,18 +16,6 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 from clickhouse_connect.driver.summary import QuerySummary
 
 from tests.fixtures_clickhouse import ClickHouseServer
-
-
-@pytest.fixture
-def client(clickhouse_server: ClickHouseServer) -> Iterator[Client]:
-    """A synchronous client in a database of its own."""
-    with (
-        clickhouse_server.database() as database,
-        clickhouse_connect.get_client(
-            host=clickhouse_server.host, port=clickhouse_server.port, database=database
-        ) as client,
-    ):
-        yield client
 
 
 @pytest.fixture

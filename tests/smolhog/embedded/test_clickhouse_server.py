@@ -60,6 +60,13 @@ def test_errors_are_clickhouses(
     assert body.endswith(b"\n")
 
 
+def test_a_query_has_two_threads(clickhouse_server: ClickHouseServer) -> None:
+    """The bound on memory that suits a laptop does not take one of them."""
+    with clickhouse_connect.get_client(host=clickhouse_server.host, port=clickhouse_server.port) as client:
+        plan = client.query("EXPLAIN PIPELINE SELECT sum(number) FROM numbers_mt(10000000)").result_rows
+    assert any("\N{MULTIPLICATION SIGN} 2" in line for (line,) in plan), plan
+
+
 def test_clients_raise_the_code(clickhouse_server: ClickHouseServer) -> None:
     """clickhouse-connect turns the answer into a DatabaseError with the code."""
     with clickhouse_connect.get_client(host=clickhouse_server.host, port=clickhouse_server.port) as client:

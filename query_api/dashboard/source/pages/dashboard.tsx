@@ -12,8 +12,11 @@ import { ShareDialog } from "../parts/share_dialog";
 import { Empty, States } from "../parts/states";
 import { TileCard } from "../parts/tile_card";
 import type { Tile } from "../questions";
+import { type Saved, useSaving } from "../saving";
 import { type SharedScope, useScope } from "../scope";
 import { toast } from "../toasts";
+
+const SAVED: Record<Saved, string> = { saved: "Saved", saving: "Saving…", "not saved": "Not saved" };
 
 export default function DashboardPage() {
   const { path } = useAddress();
@@ -34,14 +37,13 @@ function Shown({ dashboard, scope }: { dashboard: Dashboard; scope: SharedScope 
   const [sharing, setSharing] = useState(false);
   const { query } = useAddress();
   const id = dashboard.dashboard_id;
-  const save = async (nextName: string, next: Tile[]) => {
+  const [saved, keep] = useSaving<{ name: string; tiles: Tile[] }>((body) =>
+    ask(`dashboards/${id}`, { method: "PUT", body }),
+  );
+  const save = (nextName: string, next: Tile[]) => {
     setTiles(next);
     setName(nextName);
-    try {
-      await ask(`dashboards/${id}`, { method: "PUT", body: { name: nextName, tiles: next } });
-    } catch (reason) {
-      toast(said(reason));
-    }
+    keep({ name: nextName, tiles: next });
   };
   const remove = async () => {
     try {
@@ -60,13 +62,18 @@ function Shown({ dashboard, scope }: { dashboard: Dashboard; scope: SharedScope 
     const next = [...tiles];
     const [moved] = next.splice(index, 1);
     if (moved) next.splice(index + by, 0, moved);
-    return save(name, next);
+    save(name, next);
   };
   // The bar's range holds for all charts once somebody touches it; until then each keeps its own.
   const chosen = query.has("from") || query.has("to") || query.has("tz") ? scope : null;
   return (
     <>
       <ScopeBar title={name} scope={scope} plain>
+        {editing && (
+          <span class="faint" role="status">
+            {SAVED[saved]}
+          </span>
+        )}
         <button
           type="button"
           class={editing ? "button primary" : "button"}
@@ -88,14 +95,14 @@ function Shown({ dashboard, scope }: { dashboard: Dashboard; scope: SharedScope 
                 class="field"
                 maxLength={200}
                 value={name}
-                onChange={(event) => void save(event.currentTarget.value.trim() || name, tiles)}
+                onChange={(event) => save(event.currentTarget.value.trim() || name, tiles)}
               />
             </label>
             <button
               type="button"
               class="button"
               onClick={() =>
-                void save(name, [
+                save(name, [
                   ...tiles,
                   { title: "Note", kind: "text", question: { text: "" }, width: 1, chart: null },
                 ])
@@ -132,8 +139,8 @@ function Shown({ dashboard, scope }: { dashboard: Dashboard; scope: SharedScope 
             edit={
               editing
                 ? {
-                    change: (next) => void change(index, next),
-                    move: (by) => void move(index, by),
+                    change: (next) => change(index, next),
+                    move: (by) => move(index, by),
                     first: index === 0,
                     last: index === tiles.length - 1,
                   }

@@ -18,6 +18,7 @@ export function BreakdownChoice({ value, onChange }: Props) {
         <Combobox
           label="Break down by"
           value={value?.property ?? ""}
+          of={value?.of}
           placeholder="Nothing"
           none="Nothing"
           free

@@ -161,6 +161,7 @@ function RuleEditor({ rule, onChange }: { rule: Rule; onChange: (rule: Rule | nu
         <FilterEditor
           group={inner.filter}
           cohorts={false}
+          only="person"
           onChange={(filter) => write({ kind: "property", filter: filter ?? { match: "all", filters: [] } })}
         />
       ) : (

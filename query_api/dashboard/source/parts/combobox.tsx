@@ -2,6 +2,7 @@
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import type { Choice } from "../catalogue";
 import { exactNumber } from "../formats";
+import type { Owner } from "../questions";
 import { Icon } from "./icon";
 
 interface Props {
@@ -14,10 +15,12 @@ interface Props {
   free?: boolean;
   /** Offered first, for "anything". */
   none?: string;
-  display?: (value: string) => string;
+  /** Whose property the value is, where values are properties. */
+  of?: Owner;
+  display?: (value: string, of?: Owner) => string;
 }
 
-const MOST = 50;
+const MOST = 200;
 
 export function Combobox({
   label,
@@ -27,8 +30,10 @@ export function Combobox({
   onPick,
   free,
   none,
+  of,
   display = String,
 }: Props) {
+  const name = value && display(value, of);
   const [text, setText] = useState<string | null>(null);
   const [found, setFound] = useState<Choice[]>([]);
   const [at, setAt] = useState(0);
@@ -64,6 +69,8 @@ export function Combobox({
       clearTimeout(due);
     };
   }, [text]);
+  const written = (what: string): Choice =>
+    found.find((one) => one.value === what || display(one.value, one.of) === what) ?? { value: what };
   const pick = (choice: Choice | undefined) => {
     if (choice) onPick(choice);
     setText(null);
@@ -79,9 +86,8 @@ export function Combobox({
     } else if (event.key === "Enter" && open) {
       event.preventDefault();
       const chosen = shown[at];
-      if (free && text && chosen?.value !== text)
-        pick(found.find((one) => one.value === text) ?? chosenOr(text, chosen, at));
-      else pick(chosen);
+      // What was written counts, unless an offer was chosen with the arrow keys.
+      pick(free && text && at === 0 ? written(text) : chosen);
     } else if (event.key === "Escape" && open) {
       event.preventDefault();
       setText(null);
@@ -100,13 +106,13 @@ export function Combobox({
         aria-activedescendant={open && shown[at] ? `${list}-${at}` : undefined}
         autocomplete="off"
         spellcheck={false}
-        placeholder={value ? display(value) : (none ?? placeholder)}
-        value={text ?? (value ? display(value) : "")}
+        placeholder={name || (none ?? placeholder)}
+        value={text ?? name}
         onFocus={() => setText("")}
         onInput={(event) => setText(event.currentTarget.value)}
         onKeyDown={onKeyDown}
         onBlur={() => {
-          if (free && text && !picked.current) onPick({ value: text });
+          if (free && text && !picked.current) onPick(written(text));
           setText(null);
         }}
       />
@@ -123,7 +129,7 @@ export function Combobox({
               onPointerMove={() => setAt(index)}
               onClick={() => pick(choice)}
             >
-              <span>{choice.value === "" ? none : display(choice.value)}</span>
+              <span>{choice.value === "" ? none : display(choice.value, choice.of)}</span>
               {choice.hint && (
                 <small>{/^\d+$/.test(choice.hint) ? exactNumber(Number(choice.hint)) : choice.hint}</small>
               )}
@@ -138,9 +144,4 @@ export function Combobox({
       )}
     </div>
   );
-}
-
-/** What was written, unless an offer was chosen with the arrow keys. */
-function chosenOr(text: string, chosen: Choice | undefined, at: number): Choice {
-  return chosen && at > 0 ? chosen : { value: text };
 }

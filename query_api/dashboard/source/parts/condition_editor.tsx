@@ -5,7 +5,7 @@ import { propertyChoices, valueChoices } from "../catalogue";
 import { ask } from "../client";
 import { asksCohort, OPERATOR_NAMES, parseValue, propertyName, takesValue } from "../filters";
 import { valueName } from "../formats";
-import { type Condition, OPERATORS, type Operator, type Scalar } from "../questions";
+import { type Condition, OPERATORS, type Operator, type Owner, type Scalar } from "../questions";
 import { Chip, Choice } from "./buttons";
 import { Combobox } from "./combobox";
 
@@ -14,12 +14,14 @@ interface Props {
   event?: string | null;
   /** Cohorts cannot be defined by cohorts. */
   cohorts: boolean;
+  /** Whose properties alone are offered. */
+  only?: Owner;
   onChange: (condition: Condition) => void;
 }
 
 const MANY: Operator[] = ["=", "!="];
 
-export function ConditionEditor({ condition, event, cohorts, onChange }: Props) {
+export function ConditionEditor({ condition, event, cohorts, only, onChange }: Props) {
   const { property, of, operator, value } = condition;
   const cohort = asksCohort(operator);
   const operators = OPERATORS.filter((one) => cohorts || !asksCohort(one));
@@ -29,12 +31,13 @@ export function ConditionEditor({ condition, event, cohorts, onChange }: Props) 
         <Combobox
           label="Property"
           value={property}
+          of={of}
           placeholder="Property"
           free
           display={propertyName}
-          choices={(search) => propertyChoices(search, null, event)}
+          choices={(search) => propertyChoices(search, only ?? null, event)}
           onPick={(choice) =>
-            onChange({ ...condition, property: choice.value, of: choice.of ?? "event", value: null })
+            onChange({ ...condition, property: choice.value, of: choice.of ?? only ?? "event", value: null })
           }
         />
       )}

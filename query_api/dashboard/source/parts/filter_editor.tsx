@@ -1,6 +1,6 @@
 /** A filter: groups of conditions, all or any of which must hold. */
 import { isGroup, MAX_DEPTH, withoutPart, withPart } from "../filters";
-import type { Condition, Group } from "../questions";
+import type { Condition, Group, Owner } from "../questions";
 import { IconButton, Segmented } from "./buttons";
 import { ConditionEditor } from "./condition_editor";
 import { Icon } from "./icon";
@@ -10,12 +10,13 @@ interface Props {
   onChange: (group: Group | null) => void;
   event?: string | null;
   cohorts?: boolean;
+  only?: Owner;
   depth?: number;
 }
 
 const FRESH: Condition = { property: "", of: "event", operator: "=", value: null };
 
-export function FilterEditor({ group, onChange, event, cohorts = true, depth = 1 }: Props) {
+export function FilterEditor({ group, onChange, event, cohorts = true, only, depth = 1 }: Props) {
   const present: Group = group ?? { match: "all", filters: [] };
   const add = (part: Condition | Group) => onChange({ ...present, filters: [...present.filters, part] });
   return (
@@ -38,6 +39,7 @@ export function FilterEditor({ group, onChange, event, cohorts = true, depth = 1
               group={part}
               event={event}
               cohorts={cohorts}
+              only={only}
               depth={depth + 1}
               onChange={(next) =>
                 onChange(next === null ? withoutPart(present, index) : withPart(present, index, next))
@@ -48,6 +50,7 @@ export function FilterEditor({ group, onChange, event, cohorts = true, depth = 1
               condition={part}
               event={event}
               cohorts={cohorts}
+              only={only}
               onChange={(next) => onChange(withPart(present, index, next))}
             />
           )}
@@ -64,7 +67,7 @@ export function FilterEditor({ group, onChange, event, cohorts = true, depth = 1
             class="button quiet"
             onClick={() => add({ match: present.match === "all" ? "any" : "all", filters: [FRESH] })}
           >
-            <Icon name="plus" size={15} /> Group
+            <Icon name="plus" size={15} /> Group of conditions
           </button>
         )}
       </div>

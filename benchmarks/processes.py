@@ -1,7 +1,9 @@
 """What processes cost: CPU time and memory, each with all the processes below it."""
 
 import contextlib
+import os
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -59,11 +61,13 @@ def resident_bytes(process: psutil.Process) -> int:
 def disk_bytes(folder: Path) -> int:
     """Bytes that the files below a folder take on disk."""
     total = 0
-    for file in folder.rglob("*"):
-        # Databases delete files at any time.
-        with contextlib.suppress(FileNotFoundError):
-            if file.is_file() and not file.is_symlink():
-                total += file.stat().st_blocks * 512
+    # Databases delete files and folders at any time: os.walk passes over folders that are gone, rglob raises.
+    for path, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                file = Path(path, name).lstat()
+                if stat.S_ISREG(file.st_mode):
+                    total += file.st_blocks * 512
     return total
 
 
